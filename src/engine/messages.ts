@@ -1,0 +1,101 @@
+// The one file both threads agree on: what crosses between the main thread and the engine's worker.
+// Only ids, numbers and token events; no text.
+
+import type { PolicyParameters, SamplingParameters } from '../policy/parameters.ts';
+
+export type {
+  Extraction,
+  PolicyParameters,
+  QForm,
+  SamplingParameters,
+} from '../policy/parameters.ts';
+
+/** One sequence to decode: everything the engine needs to know of a request. */
+export interface SequenceRequest {
+  readonly id: number;
+  readonly promptIds: readonly number[];
+  readonly maxTokens: number;
+  readonly policy: PolicyParameters;
+  readonly sampling: SamplingParameters;
+  /** How many of the most probable alternatives to report with each token; null reports none at all. */
+  readonly topLogprobs: number | null;
+  /** Also score every prompt token but the first. */
+  readonly promptLogprobs: boolean;
+}
+
+/** Log-probabilities of one position under the combined policy, before temperature and truncation. */
+export interface TokenLogprobs {
+  readonly tokenId: number;
+  readonly logprob: number;
+  /** Most probable first; ties by token id. */
+  readonly top: readonly { readonly tokenId: number; readonly logprob: number }[];
+}
+
+/** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token i + 1. */
+export interface PromptEvent {
+  readonly kind: 'prompt';
+  readonly id: number;
+  readonly positions: readonly TokenLogprobs[];
+}
+
+export interface TokenEvent {
+  readonly kind: 'token';
+  readonly id: number;
+  readonly tokenId: number;
+  /** log π̂ of the token. */
+  readonly logprob: number;
+  /** log π_φ of the token. */
+  readonly behaviorLogprob: number;
+  /** p_θ of the token. */
+  readonly value: number;
+  /** KL(π̂ ‖ π_φ) of this step, in nats. */
+  readonly kl: number;
+  /** Present when the request asked for `topLogprobs`. */
+  readonly top?: TokenLogprobs['top'];
+}
+
+export type EngineFinishReason = 'eos' | 'length' | 'cancelled' | 'error';
+
+/** The last event of every sequence that was submitted, exactly once. */
+export interface FinishEvent {
+  readonly kind: 'finish';
+  readonly id: number;
+  readonly reason: EngineFinishReason;
+  /** Set with `reason: 'error'`: safe to show a client. */
+  readonly message?: string;
+}
+
+export type SequenceEvent = PromptEvent | TokenEvent | FinishEvent;
+
+/** What a step did, for metrics. */
+export interface StepReport {
+  readonly kind: 'prefill' | 'decode';
+  readonly batchSize: number;
+  readonly tokens: number;
+  readonly durationMs: number;
+  readonly waiting: number;
+  readonly running: number;
+}
+
+export type ToWorker =
+  | { readonly type: 'submit'; readonly request: SequenceRequest }
+  | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'close' };
+
+export type FromWorker =
+  | { readonly type: 'ready'; readonly model: EngineModel }
+  | { readonly type: 'failed'; readonly message: string }
+  | {
+      readonly type: 'step';
+      readonly report: StepReport;
+      readonly events: readonly SequenceEvent[];
+    };
+
+/** What the engine serves and how much of it, known once the worker is ready. */
+export interface EngineModel {
+  readonly device: string;
+  readonly maxSequences: number;
+  /** Prompt and answer together, in tokens. */
+  readonly maxLength: number;
+  readonly kvCacheBytes: number;
+}

@@ -1,0 +1,31 @@
+// Every failure a client can be told about. The union is closed: `http/error-response.ts` must map
+// each code to a status, or it does not compile.
+
+export type ErrorCode =
+  | 'invalid_request'
+  | 'invalid_json'
+  | 'body_too_large'
+  | 'context_length_exceeded'
+  | 'model_not_found'
+  | 'route_not_found'
+  | 'method_not_allowed'
+  | 'queue_full'
+  | 'shutting_down'
+  | 'engine_failed';
+
+export class ServerError extends Error {
+  override readonly name = 'ServerError' as const;
+  readonly code: ErrorCode;
+  /** The request field at fault, as a path: `stop[0]`. */
+  readonly param: string | null;
+
+  constructor(
+    code: ErrorCode,
+    message: string,
+    options: { param?: string | undefined; cause?: unknown } = {},
+  ) {
+    super(message, { cause: options.cause });
+    this.code = code;
+    this.param = options.param ?? null;
+  }
+}

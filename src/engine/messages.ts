@@ -1,6 +1,7 @@
 // The one file both threads agree on: what crosses between the main thread and the engine's worker.
 // Only ids, numbers and token events; no text.
 
+import type { PolicyManifest } from '../policy/manifest.ts';
 import type { PolicyParameters, SamplingParameters } from '../policy/parameters.ts';
 
 export type {
@@ -38,6 +39,7 @@ export interface PromptEvent {
   readonly positions: readonly TokenLogprobs[];
 }
 
+/** One answer token. An end-of-sequence token ends the sequence and is not reported as one. */
 export interface TokenEvent {
   readonly kind: 'token';
   readonly id: number;
@@ -78,13 +80,14 @@ export interface StepReport {
 }
 
 export type ToWorker =
-  | { readonly type: 'submit'; readonly request: SequenceRequest }
+  | { readonly type: 'submit'; readonly requests: readonly SequenceRequest[] }
   | { readonly type: 'cancel'; readonly id: number }
   | { readonly type: 'close' };
 
 export type FromWorker =
-  | { readonly type: 'ready'; readonly model: EngineModel }
+  | { readonly type: 'ready'; readonly model: EngineModel; readonly manifest: PolicyManifest }
   | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'events'; readonly events: readonly SequenceEvent[] }
   | {
       readonly type: 'step';
       readonly report: StepReport;

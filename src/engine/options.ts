@@ -1,0 +1,23 @@
+// What the engine must be told at start; the same object crosses into the worker.
+import { z } from 'zod';
+
+export const engineOptionsSchema = z.object({
+  /** Folder of one exported policy: `policy.json`, `step.onnx` and what they name. */
+  modelFolder: z.string().min(1),
+  /** `cpu`, `cuda` or `cuda:N`. */
+  device: z.string().min(1),
+  /** Path of a libonnxruntime; null takes the one onnxruntime-node ships. */
+  libraryPath: z.string().min(1).nullable(),
+  /** Threads ONNX Runtime may use inside one operator; 0 lets it decide. */
+  threads: z.int().nonnegative(),
+  /** Sequences decoded in one batch. */
+  maxSequences: z.int().positive(),
+  /** Prompt and answer together, in tokens; null takes the manifest's. */
+  maxLength: z.int().positive().nullable(),
+  /** Most prompt tokens (padding included) run between two decode steps. */
+  prefillChunk: z.int().positive(),
+  /** Most sequences that may wait for a slot; one more is refused with `queue_full`. */
+  queueLimit: z.int().nonnegative(),
+});
+
+export type EngineOptions = z.infer<typeof engineOptionsSchema>;

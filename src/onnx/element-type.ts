@@ -1,0 +1,36 @@
+// The tensor element types the step graph uses, with ONNX Runtime's numbers for them.
+
+export type ElementType = 'float32' | 'int32' | 'int64' | 'float16' | 'bfloat16';
+
+/** Values of ONNXTensorElementDataType. */
+const codes: Record<ElementType, number> = {
+  float32: 1,
+  int32: 6,
+  int64: 7,
+  float16: 10,
+  bfloat16: 16,
+};
+
+const byteSizes: Record<ElementType, number> = {
+  float32: 4,
+  int32: 4,
+  int64: 8,
+  float16: 2,
+  bfloat16: 2,
+};
+
+export function elementCode(type: ElementType): number {
+  return codes[type];
+}
+
+export function elementBytes(type: ElementType): number {
+  return byteSizes[type];
+}
+
+/** Null for a type no step graph has. */
+export function elementTypeOf(code: number): ElementType | null {
+  for (const type of Object.keys(codes) as ElementType[]) {
+    if (codes[type] === code) return type;
+  }
+  return null;
+}

@@ -10,6 +10,7 @@ export type ErrorCode =
   | 'route_not_found'
   | 'method_not_allowed'
   | 'queue_full'
+  | 'request_cancelled'
   | 'shutting_down'
   | 'engine_failed';
 

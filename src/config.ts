@@ -1,0 +1,236 @@
+// Every setting of the server: a flag (`--queue-limit`) and an environment variable (`QSFT_QUEUE_LIMIT`),
+// declared once. The flag wins. `--help` and the README's table are written from the declarations.
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+
+interface Setting<T> {
+  /** What the value may be, as the help shows it. */
+  readonly range: string;
+  readonly default: T;
+  readonly defaultText: string;
+  readonly description: string;
+  /** Undefined for text that is not a value of this setting. */
+  readonly parse: (text: string) => T | undefined;
+}
+
+function text(
+  range: string,
+  defaultValue: string,
+  description: string,
+  pattern = /./,
+): Setting<string> {
+  return {
+    range,
+    default: defaultValue,
+    defaultText: defaultValue,
+    description,
+    parse: (value) => (pattern.test(value) ? value : undefined),
+  };
+}
+
+function optionalText(
+  range: string,
+  defaultText: string,
+  description: string,
+): Setting<string | null> {
+  return { ...text(range, '', description), default: null, defaultText };
+}
+
+function integer(
+  min: number,
+  max: number,
+  defaultValue: number,
+  description: string,
+): Setting<number> {
+  return {
+    range: `${min} to ${max}`,
+    default: defaultValue,
+    defaultText: String(defaultValue),
+    description,
+    parse: (value) => {
+      const number = /^\d+$/.test(value) ? Number(value) : Number.NaN;
+      return number >= min && number <= max ? number : undefined;
+    },
+  };
+}
+
+function optionalInteger(
+  min: number,
+  max: number,
+  defaultText: string,
+  description: string,
+): Setting<number | null> {
+  return { ...integer(min, max, min, description), default: null, defaultText };
+}
+
+function choice<const T extends string>(
+  values: readonly T[],
+  defaultValue: T,
+  description: string,
+): Setting<T> {
+  return {
+    range: values.join(', '),
+    default: defaultValue,
+    defaultText: defaultValue,
+    description,
+    parse: (value) => values.find((candidate) => candidate === value),
+  };
+}
+
+const BUNDLED_MODEL = 'models/wordle';
+
+const SETTINGS = {
+  model: {
+    ...text('folder', BUNDLED_MODEL, 'The policy to serve, as `qsft export` writes it.'),
+    default: fileURLToPath(new URL(`../${BUNDLED_MODEL}`, import.meta.url)),
+  },
+  host: text('address', '127.0.0.1', 'Address to listen on.'),
+  port: integer(0, 65_535, 8000, 'Port to listen on; 0 takes a free one.'),
+  device: text('cpu, cuda, cuda:N', 'cpu', 'Where the models run.', /^(cpu|cuda(:\d+)?)$/),
+  ortLibrary: optionalText(
+    'file',
+    'that of onnxruntime-node',
+    'The libonnxruntime to load; needed for CUDA.',
+  ),
+  threads: integer(0, 1024, 0, 'Threads inside one operator; 0 lets ONNX Runtime decide.'),
+  maxSequences: integer(
+    1,
+    4096,
+    32,
+    'Answers decoded in one batch; each holds a slot of KV cache.',
+  ),
+  maxModelLen: optionalInteger(
+    2,
+    1_048_576,
+    "the policy's",
+    'Prompt and answer together, in tokens. Less takes less memory.',
+  ),
+  prefillChunk: integer(1, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
+  queueLimit: integer(
+    1,
+    100_000,
+    256,
+    'Answers that may wait for a slot; more are refused with 429.',
+  ),
+  maxBeta: integer(0, 1_000_000, 1000, 'Largest `beta` a request may ask for.'),
+  maxBodyBytes: integer(1024, 1_073_741_824, 4_194_304, 'Largest request body.'),
+  maxPromptChars: integer(
+    1,
+    100_000_000,
+    65_536,
+    'Most characters in the prompts of a request: tokenizing them delays everyone.',
+  ),
+  maxLogprobs: integer(0, 1000, 20, 'Most alternatives per token that `logprobs` may ask for.'),
+  maxN: integer(1, 10_000, 128, 'Most answers a request may ask for: prompts times `n`.'),
+  shutdownTimeoutMs: integer(
+    0,
+    3_600_000,
+    30_000,
+    'How long running answers may take to finish after SIGTERM.',
+  ),
+  logLevel: choice(
+    ['silent', 'fatal', 'error', 'warn', 'info', 'debug', 'trace'],
+    'info',
+    'Least severe level that is logged.',
+  ),
+} satisfies Record<string, Setting<string | number | null>>;
+
+type SettingName = keyof typeof SETTINGS;
+
+export type Config = { readonly [Name in SettingName]: (typeof SETTINGS)[Name]['default'] };
+
+/** A setting that cannot be used; the message is one sentence for whoever starts the server. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError' as const;
+}
+
+export type CommandLine =
+  | { readonly kind: 'help'; readonly text: string }
+  | { readonly kind: 'serve'; readonly config: Config };
+
+export function readCommandLine(
+  args: readonly string[],
+  environment: Readonly<Record<string, string | undefined>>,
+): CommandLine {
+  const flags = parseFlags(args);
+  if (flags.help === true) return { kind: 'help', text: helpText() };
+  const config = Object.fromEntries(
+    settingNames().map((name) => [name, resolveSetting(name, flags[flagName(name)], environment)]),
+  ) as Config;
+  if (config.maxN > config.queueLimit) {
+    throw new ConfigError(
+      `max-n (${config.maxN}) must not exceed queue-limit (${config.queueLimit}): such a request could never be accepted.`,
+    );
+  }
+  return { kind: 'serve', config };
+}
+
+function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const options = Object.fromEntries(
+    settingNames().map((name) => [flagName(name), { type: 'string' as const }]),
+  );
+  try {
+    const { values } = parseArgs({
+      args: [...args],
+      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      strict: true,
+    });
+    return values;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
+    throw new ConfigError(`${reason}; --help lists the flags.`, { cause });
+  }
+}
+
+function resolveSetting(
+  name: SettingName,
+  flag: string | boolean | undefined,
+  environment: Readonly<Record<string, string | undefined>>,
+): string | number | null {
+  const setting: Setting<string | number | null> = SETTINGS[name];
+  const [source, given] =
+    typeof flag === 'string'
+      ? [`--${flagName(name)}`, flag]
+      : [environmentName(name), environment[environmentName(name)]];
+  if (given === undefined) return setting.default;
+  const value = setting.parse(given);
+  if (value === undefined) {
+    throw new ConfigError(
+      `${source} must be ${setting.range}; ${JSON.stringify(given)} was given.`,
+    );
+  }
+  return value;
+}
+
+export function helpText(): string {
+  const lines = settingNames().map((name) => {
+    const { range, defaultText, description } = SETTINGS[name];
+    return `  --${flagName(name)} (${environmentName(name)})\n      ${description}\n      ${range}; default ${defaultText}\n`;
+  });
+  return `Usage: qsft-server [flags]\n\nServes a Q-SFT policy over OpenAI's API.\n\n${lines.join('')}`;
+}
+
+/** The README's table of settings. */
+export function settingsTable(): string {
+  const rows = settingNames().map((name) => {
+    const { range, defaultText, description } = SETTINGS[name];
+    return `| \`--${flagName(name)}\` | \`${environmentName(name)}\` | ${defaultText} | ${range} | ${description} |`;
+  });
+  return [
+    '| flag | environment | default | values | meaning |',
+    '|---|---|---|---|---|',
+    ...rows,
+  ].join('\n');
+}
+
+function settingNames(): SettingName[] {
+  return Object.keys(SETTINGS) as SettingName[];
+}
+
+function flagName(name: SettingName): string {
+  return name.replace(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`);
+}
+
+function environmentName(name: SettingName): string {
+  return `QSFT_${flagName(name).replaceAll('-', '_').toUpperCase()}`;
+}

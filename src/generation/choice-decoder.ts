@@ -1,0 +1,108 @@
+// One answer: the engine's events in, pieces of text out. Pure; whoever drives it cancels the sequence after `stop`.
+import type { PromptEvent, TokenEvent } from '../engine/messages.ts';
+import { Detokenizer } from './detokenizer.ts';
+import type { ChoiceDelta, FinishReason, GeneratedToken } from './request.ts';
+import { StopScanner } from './stop-strings.ts';
+import { describePrompt, describeToken } from './token-logprobs.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+export interface ChoiceOptions {
+  readonly index: number;
+  readonly promptIds: readonly number[];
+  readonly maxTokens: number;
+  readonly stopStrings: readonly string[];
+  readonly reportsTokens: boolean;
+  /** The prompt's text, to begin the answer with; null leaves it out. */
+  readonly echoText: string | null;
+}
+
+export class ChoiceDecoder {
+  readonly #tokenizer: TextTokenizer;
+  readonly #options: ChoiceOptions;
+  readonly #detokenizer: Detokenizer;
+  readonly #stopScanner: StopScanner;
+  #tokenCount = 0;
+  #echoText: string | null;
+  /** Characters decoded so far, held back ones included: where the next token begins. */
+  #decodedLength = 0;
+  /** Characters given out so far. */
+  #sentLength = 0;
+  /** Text of the last token allowed, which waits for the finish event to go out with. */
+  #lastText = '';
+  /** Tokens not yet given out, in order. */
+  #tokens: GeneratedToken[] = [];
+
+  constructor(tokenizer: TextTokenizer, options: ChoiceOptions) {
+    this.#tokenizer = tokenizer;
+    this.#options = options;
+    this.#detokenizer = new Detokenizer(tokenizer, options.promptIds);
+    this.#stopScanner = new StopScanner(options.stopStrings);
+    this.#echoText = options.echoText;
+  }
+
+  get tokenCount(): number {
+    return this.#tokenCount;
+  }
+
+  /** The prompt has been scored: the echo can go out with its log-probabilities. */
+  acceptPrompt(event: PromptEvent): ChoiceDelta | null {
+    const echo = this.#takeEcho();
+    if (this.#options.reportsTokens) {
+      this.#tokens = describePrompt(this.#tokenizer, this.#options.promptIds, event.positions);
+    }
+    return this.#delta(echo, null);
+  }
+
+  /** What the token adds to the answer; null while nothing can be given out yet. */
+  acceptToken(event: TokenEvent): ChoiceDelta | null {
+    const echo = this.#takeEcho();
+    this.#tokenCount += 1;
+    if (this.#options.reportsTokens) {
+      this.#tokens.push(describeToken(this.#tokenizer, event, this.#decodedLength));
+    }
+    const decoded = this.#detokenizer.push(event.tokenId);
+    this.#decodedLength += characterCount(decoded);
+    const { text, isStopped } = this.#stopScanner.push(decoded);
+    if (isStopped) return this.#delta(echo + text, 'stop');
+    if (this.#tokenCount >= this.#options.maxTokens) {
+      this.#lastText = echo + text;
+      return null;
+    }
+    return this.#delta(echo + text, null);
+  }
+
+  /** The model has ended the answer (`stop`) or was not allowed more (`length`). */
+  finish(reason: FinishReason): ChoiceDelta {
+    const text = this.#takeEcho() + this.#lastText;
+    const scanned = this.#stopScanner.push(this.#detokenizer.flush());
+    if (scanned.isStopped) return this.#delta(text + scanned.text, 'stop');
+    // Tokens without text of their own (half a character, a special token) have waited for this.
+    this.#sentLength = Number.POSITIVE_INFINITY;
+    return this.#delta(text + scanned.text + this.#stopScanner.flush(), reason);
+  }
+
+  #takeEcho(): string {
+    const text = this.#echoText ?? '';
+    this.#echoText = null;
+    this.#decodedLength += characterCount(text);
+    return text;
+  }
+
+  #delta(text: string, finishReason: FinishReason): ChoiceDelta;
+  #delta(text: string, finishReason: FinishReason | null): ChoiceDelta | null;
+  #delta(text: string, finishReason: FinishReason | null): ChoiceDelta | null {
+    this.#sentLength += characterCount(text);
+    let ready = this.#tokens.findIndex((token) => token.textOffset >= this.#sentLength);
+    if (ready === -1) ready = this.#tokens.length;
+    const tokens = this.#tokens.splice(0, ready);
+    if (text === '' && tokens.length === 0 && finishReason === null) return null;
+    return { index: this.#options.index, text, tokens, finishReason };
+  }
+}
+
+/** Code points, which is what clients in every language can count. */
+function characterCount(text: string): number {
+  let count = 0;
+  for (const _ of text) count += 1;
+  return count;
+}

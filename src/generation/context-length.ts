@@ -1,0 +1,54 @@
+// Whether a prompt and its answer fit the model.
+import { ServerError } from '../errors.ts';
+import type { Prompt } from './request.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+
+/** What OpenAI's API gives a request that does not say. */
+export const DEFAULT_MAX_TOKENS = 16;
+
+export function encodePrompt(
+  tokenizer: TextTokenizer,
+  prompt: Prompt,
+  vocabularySize: number,
+): readonly number[] {
+  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt;
+  if (ids.length === 0) {
+    throw new ServerError('invalid_request', 'prompt must have at least one token; it has none.', {
+      param: 'prompt',
+    });
+  }
+  const unknown = ids.find((id) => id >= vocabularySize);
+  if (unknown !== undefined) {
+    throw new ServerError(
+      'invalid_request',
+      `prompt has token id ${unknown}; the model's ids end at ${vocabularySize - 1}.`,
+      { param: 'prompt' },
+    );
+  }
+  return ids;
+}
+
+/** `maxLength` bounds prompt and answer together. Only an answer length nobody asked for is fitted to what is left. */
+export function resolveMaxTokens(
+  asked: number | null,
+  promptLength: number,
+  maxLength: number,
+): number {
+  const left = maxLength - promptLength;
+  if (left < 1) {
+    throw new ServerError(
+      'context_length_exceeded',
+      `This model's maximum context length is ${maxLength} tokens, answer included; the prompt has ${promptLength}.`,
+      { param: 'prompt' },
+    );
+  }
+  if (asked === null) return Math.min(DEFAULT_MAX_TOKENS, left);
+  if (asked > left) {
+    throw new ServerError(
+      'context_length_exceeded',
+      `This model's maximum context length is ${maxLength} tokens; the prompt has ${promptLength} and max_tokens asks for ${asked} more.`,
+      { param: 'max_tokens' },
+    );
+  }
+  return asked;
+}

@@ -1,0 +1,55 @@
+// What one generation is asked for, in this project's own words: validated, nothing of any wire format.
+// `null` leaves a choice to the policy's manifest or the engine.
+import type { Extraction, QForm } from '../engine/messages.ts';
+
+/** Text, or the token ids themselves. */
+export type Prompt = string | readonly number[];
+
+export interface GenerationRequest {
+  readonly prompts: readonly Prompt[];
+  /** Answers to each prompt. */
+  readonly choicesPerPrompt: number;
+  /** Null: a short answer, or as much of it as fits after the prompt. */
+  readonly maxTokens: number | null;
+  readonly temperature: number;
+  /** 0 keeps all tokens. */
+  readonly topK: number;
+  readonly topP: number;
+  /** Null draws a new one. */
+  readonly seed: number | null;
+  readonly stopStrings: readonly string[];
+  /** How many of the most probable alternatives to report with each token; null reports none at all. */
+  readonly topLogprobs: number | null;
+  /** Begin each answer with its prompt, and score the prompt too where log-probabilities are asked for. */
+  readonly echo: boolean;
+  readonly extraction: Extraction | null;
+  readonly beta: number | null;
+  readonly q: QForm | null;
+}
+
+export interface GeneratedToken {
+  readonly text: string;
+  /** Where the token begins in its answer's text, in characters (code points). */
+  readonly textOffset: number;
+  /** Null for the first token of a prompt, which nothing predicts. */
+  readonly logprob: number | null;
+  /** Most probable first; null with the first token of a prompt. */
+  readonly top: readonly { readonly text: string; readonly logprob: number }[] | null;
+}
+
+/** A piece of one answer. Every answer's last piece, and only that, says why it ended. */
+export interface ChoiceDelta {
+  /** Which answer: prompt · choicesPerPrompt + choice. */
+  readonly index: number;
+  readonly text: string;
+  /** Tokens whose first character is in `text`, where log-probabilities were asked for. */
+  readonly tokens: readonly GeneratedToken[];
+  readonly finishReason: FinishReason | null;
+}
+
+export type FinishReason = 'stop' | 'length';
+
+export interface Usage {
+  readonly promptTokens: number;
+  readonly completionTokens: number;
+}

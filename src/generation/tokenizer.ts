@@ -1,0 +1,112 @@
+// Text to token ids and back, from the policy folder's own tokenizer files.
+// Knows nothing of requests; the incremental side of decoding is in `detokenizer.ts`.
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { Tokenizer } from '@huggingface/tokenizers';
+import { ServerError } from '../errors.ts';
+
+export interface TextTokenizer {
+  readonly vocabularySize: number;
+  /** Throws `invalid_request` on text the vocabulary cannot express. */
+  encode(text: string): number[];
+  /** The text of ids in a row; special tokens have none. Bytes that are no character become U+FFFD. */
+  decode(ids: readonly number[]): string;
+  /** One token as text on its own, special tokens by their name. */
+  tokenText(id: number): string;
+}
+
+export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
+  const [definition, config] = await Promise.all([
+    readJson(join(directory, 'tokenizer.json')),
+    readJson(join(directory, 'tokenizer_config.json')),
+  ]);
+  return createTokenizer(definition, config);
+}
+
+export function createTokenizer(definition: object, config: object): TextTokenizer {
+  const tokenizer = new Tokenizer(definition, config);
+  const specialIds = new Set(
+    [...tokenizer.get_added_tokens_decoder()]
+      .filter(([, token]) => token.special)
+      .map(([id]) => id),
+  );
+  // Without a decoder the library joins tokens with spaces; the tokens themselves are the text.
+  const tokensAreText = tokenizer.decoder === null;
+  const isReversible = tokensAreText && tokenizer.normalizer === null;
+
+  function decode(ids: readonly number[]): string {
+    const known = ids.filter(
+      (id) => !specialIds.has(id) && tokenizer.id_to_token(id) !== undefined,
+    );
+    if (tokensAreText) return known.map((id) => tokenizer.id_to_token(id)).join('');
+    // The clean-up of spaces rewrites text already sent ("a ." becomes "a."), so it stays off.
+    return known.length === 0
+      ? ''
+      : tokenizer.decode(known, { clean_up_tokenization_spaces: false });
+  }
+
+  function encode(text: string): number[] {
+    const { ids, tokens } = tokenizer.encode(text);
+    // Typed as numbers, but undefined where a token is not in the vocabulary and none stands for unknown text.
+    const unknown = ids.findIndex((id: number | undefined) => id === undefined);
+    if (unknown !== -1) {
+      throw unknownText(tokens[unknown] ?? '');
+    }
+    if (isReversible) {
+      const difference = firstDifference(text, decode(ids));
+      if (difference !== -1) throw unknownText(text.slice(difference));
+    }
+    return ids;
+  }
+
+  const anchor = tokensAreText ? undefined : findAnchor(tokenizer, decode);
+  const tokenTexts = new Map<number, string>();
+
+  function tokenText(id: number): string {
+    const known = tokenTexts.get(id);
+    if (known !== undefined) return known;
+    const text = readToken(id);
+    tokenTexts.set(id, text);
+    return text;
+  }
+
+  function readToken(id: number): string {
+    if (specialIds.has(id)) return tokenizer.id_to_token(id) ?? '';
+    if (anchor === undefined) return decode([id]);
+    return decode([anchor, id]).slice(decode([anchor]).length);
+  }
+
+  return { vocabularySize: tokenizer.get_vocab().size, encode, decode, tokenText };
+}
+
+/** A token that reads as one letter: some decoders treat the first token of a text differently (they drop its space). */
+function findAnchor(tokenizer: Tokenizer, decode: (ids: number[]) => string): number | undefined {
+  for (const id of tokenizer.get_vocab(false).values()) {
+    if (/^[A-Za-z]$/.test(decode([id]))) return id;
+  }
+  return undefined;
+}
+
+function firstDifference(expected: string, actual: string): number {
+  if (expected === actual) return -1;
+  let index = 0;
+  while (index < actual.length && expected[index] === actual[index]) index += 1;
+  return index;
+}
+
+function unknownText(text: string): ServerError {
+  const shown = JSON.stringify(text.slice(0, 20));
+  return new ServerError(
+    'invalid_request',
+    `prompt has text the model has no token for: ${shown}.`,
+    {
+      param: 'prompt',
+    },
+  );
+}
+
+async function readJson(path: string): Promise<object> {
+  const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+  if (typeof value !== 'object' || value === null) throw new Error(`${path} is not a JSON object.`);
+  return value;
+}

@@ -1,0 +1,109 @@
+"""From a Hugging Face checkpoint to a decoder in ONNX, by onnxruntime-genai's model builder.
+
+The builder knows the families (Llama, Mistral, Qwen and more) and emits the fused operators that
+ONNX Runtime is fast with; everything particular to this project is graph surgery on its output.
+"""
+
+import contextlib
+import io
+import json
+import logging
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import onnx
+from onnx import ModelProto
+
+from qsft.export.contract import TOKENIZER_FILES, ModelRole, Precision
+from qsft.export.options import ExportError
+
+# Weights of int4 and int8 are quantized in blocks of 32; activations to int8 (accuracy level 4).
+BUILDER_OPTIONS = (
+    "hf_token=false",
+    "windowed_kv_cache=false",
+    "block_size=32",
+    "accuracy_level=4",
+)
+
+
+@dataclass(frozen=True)
+class DecoderShape:
+    """What the cache of one model looks like, and how far its rotary tables reach."""
+
+    layers: int
+    kv_heads: int
+    head_dim: int
+    vocab_size: int
+    max_length: int
+
+
+@dataclass(frozen=True)
+class BuiltDecoder:
+    """The builder's model without its weights, which stay in the file `weights`."""
+
+    model: ModelProto
+    weights: Path
+    shape: DecoderShape
+
+
+def build_decoder(
+    checkpoint: Path, role: ModelRole, precision: Precision, out: Path
+) -> BuiltDecoder:
+    """Build `checkpoint/role` into the folder `out`."""
+    with _silence():
+        # Imported here: it takes a second, and puts top-level names like `builders` on the path.
+        from onnxruntime_genai.models.builder import create_model, parse_extra_options
+
+    with TemporaryDirectory() as staging:
+        source = _stage(checkpoint, role, Path(staging))
+        where = ("", str(source), str(out), precision, "cpu", str(Path(staging) / "cache"))
+        try:
+            with _silence():
+                create_model(*where, **parse_extra_options(*where, list(BUILDER_OPTIONS)))
+        except Exception as error:
+            raise ExportError(f"{role}: the model builder failed on it: {error}") from error
+    return BuiltDecoder(
+        model=onnx.load(out / "model.onnx", load_external_data=False),
+        weights=out / "model.onnx.data",
+        shape=_read_shape(out / "genai_config.json"),
+    )
+
+
+@contextlib.contextmanager
+def _silence() -> Iterator[None]:
+    """Without the builder's prints, bars and log lines, nor the log handler that it installs."""
+    handlers, disabled = logging.root.handlers[:], logging.root.manager.disable
+    chatter = io.StringIO()
+    logging.disable()
+    try:
+        with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
+            yield
+    finally:
+        logging.disable(disabled)
+        logging.root.handlers[:] = handlers
+
+
+def _stage(checkpoint: Path, role: ModelRole, staging: Path) -> Path:
+    """One folder with a model and the tokenizer, as the builder wants it."""
+    folder = staging / role
+    folder.mkdir()
+    for file in (checkpoint / role).iterdir():
+        (folder / file.name).symlink_to(file.resolve())
+    for name in TOKENIZER_FILES:
+        if not (folder / name).exists():
+            (folder / name).symlink_to((checkpoint / name).resolve())
+    return folder
+
+
+def _read_shape(config: Path) -> DecoderShape:
+    model = json.loads(config.read_text())["model"]
+    decoder = model["decoder"]
+    return DecoderShape(
+        layers=decoder["num_hidden_layers"],
+        kv_heads=decoder["num_key_value_heads"],
+        head_dim=decoder["head_size"],
+        vocab_size=model["vocab_size"],
+        max_length=model["context_length"],
+    )

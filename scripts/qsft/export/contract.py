@@ -1,0 +1,43 @@
+"""Names and constants of the step graph, as the server expects them."""
+
+from typing import Literal
+
+Precision = Literal["fp32", "int8", "int4"]
+ModelRole = Literal["behavior", "value"]
+
+FORMAT_VERSION = 1
+MODEL_ROLES: tuple[ModelRole, ...] = ("behavior", "value")
+
+# Inputs that both models share; B rows of S tokens, N scored positions.
+INPUT_IDS = "input_ids"  # int64 (B, S)
+SEQLENS_K = "seqlens_k"  # int32 (B,): each row's past + S - 1
+TOTAL_SEQUENCE_LENGTH = "total_sequence_length"  # int32 (): the largest past + S
+SCORE_INDEX = "score_index"  # int64 (N,): flat positions in [0, B·S)
+SHARED_INPUTS = (INPUT_IDS, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, SCORE_INDEX)
+
+LOGITS = "logits"  # float32 (N, V): the only output of one model beside its cache
+
+
+def past_name(layer: int, part: str) -> str:
+    """One layer's cache input, `key` or `value`: (B, kv_heads, max_length, head_dim)."""
+    return f"past.{layer}.{part}"
+
+
+def present_name(layer: int, part: str) -> str:
+    """The cache output of one layer, bound to the same buffer as its input."""
+    return f"present.{layer}.{part}"
+
+
+def graph_file(role: ModelRole) -> str:
+    return f"{role}.onnx"
+
+
+def weights_file(role: ModelRole) -> str:
+    """The external data that the model's own graph and the step graph share."""
+    return f"{role}.onnx.data"
+
+
+STEP_FILE = "step.onnx"
+MANIFEST_FILE = "policy.json"
+TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
+CHAT_TEMPLATE_FILE = "chat_template.jinja"

@@ -1,0 +1,111 @@
+"""Surgery on the builder's decoder: the contract's inputs and outputs instead of the builder's."""
+
+from onnx import (
+    AttributeProto,
+    GraphProto,
+    ModelProto,
+    NodeProto,
+    TensorProto,
+    ValueInfoProto,
+    helper,
+)
+
+from qsft.export.builder import BuiltDecoder, DecoderShape
+from qsft.export.contract import (
+    INPUT_IDS,
+    LOGITS,
+    SCORE_INDEX,
+    SEQLENS_K,
+    TOTAL_SEQUENCE_LENGTH,
+    past_name,
+    present_name,
+)
+from qsft.export.options import ExportError
+from qsft.export.prune import prune_unused
+
+Shape = list[str | int]
+
+LM_HEAD = "/lm_head/"  # how the builder begins the names of the LM head's nodes
+
+
+def adapt_decoder(built: BuiltDecoder, weights: str) -> ModelProto:
+    """The decoder in the contract's form, reading its external data from the file `weights`."""
+    model = ModelProto()
+    model.CopyFrom(built.model)
+    graph = model.graph
+    if any(a.type == AttributeProto.GRAPH for node in graph.node for a in node.attribute):
+        raise ExportError("the decoder branches (a graph inside a node), which is not supported")
+    attention = [node for node in graph.node if node.op_type == "GroupQueryAttention"]
+    if len(attention) != built.shape.layers:
+        raise ExportError(
+            f"the graph has {len(attention)} GroupQueryAttention nodes for"
+            f" {built.shape.layers} layers; only decoders with one in every layer can be served"
+        )
+    for layer, node in enumerate(attention):
+        _rewire_attention(node, layer)
+    _score_selected_positions(graph)
+    _declare_interface(graph, built.shape)
+    prune_unused(graph)
+    for initializer in graph.initializer:
+        _read_from(initializer, weights)
+    return model
+
+
+def _rewire_attention(node: NodeProto, layer: int) -> None:
+    """Lengths come from the caller, not from a mask; the cache takes the contract's names."""
+    rotary = {a.name: a.i for a in node.attribute}.get("do_rotary")
+    if rotary != 1:
+        raise ExportError(f"layer {layer}: positions are not rotary inside GroupQueryAttention")
+    node.input[3:7] = [
+        past_name(layer, "key"),
+        past_name(layer, "value"),
+        SEQLENS_K,
+        TOTAL_SEQUENCE_LENGTH,
+    ]
+    node.output[1:3] = [present_name(layer, "key"), present_name(layer, "value")]
+
+
+def _score_selected_positions(graph: GraphProto) -> None:
+    """Gather the positions to score before the LM head, so that it runs on no others."""
+    head = next(i for i, node in enumerate(graph.node) if node.name.startswith(LM_HEAD))
+    hidden = graph.node[head].input[0]  # (B, S, H)
+    flat, selected = "/score/flat", "/score/selected"  # (B·S, H), (N, H)
+    nodes = [
+        helper.make_node("Flatten", [hidden], [flat], "/score/Flatten", axis=2),
+        helper.make_node("Gather", [flat, SCORE_INDEX], [selected], "/score/Gather", axis=0),
+    ]
+    graph.node[head].input[0] = selected
+    for offset, node in enumerate(nodes):
+        graph.node.insert(head + offset, node)
+
+
+def _declare_interface(graph: GraphProto, shape: DecoderShape) -> None:
+    """Replace the declared inputs and outputs; inferred shapes inside no longer hold."""
+    parts = [(layer, part) for layer in range(shape.layers) for part in ("key", "value")]
+    cache: Shape = ["batch", shape.kv_heads, "cache_length", shape.head_dim]
+    del graph.input[:], graph.output[:], graph.value_info[:]
+    graph.input.extend(
+        [
+            _tensor(INPUT_IDS, TensorProto.INT64, ["batch", "sequence"]),
+            _tensor(SEQLENS_K, TensorProto.INT32, ["batch"]),
+            _tensor(TOTAL_SEQUENCE_LENGTH, TensorProto.INT32, []),
+            _tensor(SCORE_INDEX, TensorProto.INT64, ["scored"]),
+            *(_tensor(past_name(*part), TensorProto.FLOAT, cache) for part in parts),
+        ]
+    )
+    graph.output.extend(
+        [
+            _tensor(LOGITS, TensorProto.FLOAT, ["scored", shape.vocab_size]),
+            *(_tensor(present_name(*part), TensorProto.FLOAT, cache) for part in parts),
+        ]
+    )
+
+
+def _tensor(name: str, element: int, shape: Shape) -> ValueInfoProto:
+    return helper.make_tensor_value_info(name, element, shape)
+
+
+def _read_from(initializer: TensorProto, weights: str) -> None:
+    for entry in initializer.external_data:
+        if entry.key == "location":
+            entry.value = weights

@@ -1,0 +1,79 @@
+"""Run an exported graph the way the server does: IoBinding, the KV cache in place, a slot a row."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUENCE_LENGTH
+
+Array = NDArray[np.generic]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """What one row of a run feeds: token ids after `past` tokens that are in its slot's cache."""
+
+    past: int
+    ids: Sequence[int]
+
+
+class GraphRunner:
+    """A session and the cache buffers it reads and writes; row i of a run uses slot i."""
+
+    def __init__(self, path: Path, slots: int, cache_length: int, threads: int = 0) -> None:
+        options = onnxruntime.SessionOptions()
+        options.intra_op_num_threads = threads  # 0: as many as there are cores
+        self._session = onnxruntime.InferenceSession(
+            str(path), options, providers=["CPUExecutionProvider"]
+        )
+        self._cache_length = cache_length
+        self._caches: dict[str, NDArray[np.float32]] = {}
+        for value in self._session.get_inputs():
+            if "past." in value.name:
+                _, kv_heads, _, head_dim = value.shape
+                shape = (slots, kv_heads, cache_length, head_dim)
+                self._caches[value.name] = np.zeros(shape, dtype=np.float32)
+        self._outputs = [
+            value.name for value in self._session.get_outputs() if "present." not in value.name
+        ]
+
+    def run(
+        self, chunks: Sequence[Chunk], score_index: Sequence[int], extra: Mapping[str, Array]
+    ) -> dict[str, Array]:
+        """Feed one chunk to each of the first slots; shorter chunks are padded on the right."""
+        longest = max(len(chunk.ids) for chunk in chunks)
+        furthest = max(chunk.past for chunk in chunks) + longest
+        if furthest > self._cache_length:
+            raise ValueError(f"past + S is {furthest}, the cache holds {self._cache_length}")
+        ids = np.zeros((len(chunks), longest), dtype=np.int64)
+        for row, chunk in enumerate(chunks):
+            ids[row, : len(chunk.ids)] = chunk.ids
+        seqlens = np.array([chunk.past + longest - 1 for chunk in chunks], dtype=np.int32)
+        inputs: dict[str, Array] = {
+            INPUT_IDS: ids,
+            SEQLENS_K: seqlens,
+            TOTAL_SEQUENCE_LENGTH: np.array(furthest, dtype=np.int32),
+            SCORE_INDEX: np.array(score_index, dtype=np.int64),
+            **extra,
+        }
+        return self._run_bound(inputs, rows=len(chunks))
+
+    def _run_bound(self, inputs: Mapping[str, Array], rows: int) -> dict[str, Array]:
+        binding = self._session.io_binding()
+        for name, array in inputs.items():
+            binding.bind_cpu_input(name, array)
+        for past, cache in self._caches.items():
+            slots = cache[:rows]  # the batch is the outermost axis: a contiguous view
+            place = ("cpu", 0, np.float32, slots.shape, slots.ctypes.data)
+            binding.bind_input(past, *place)
+            binding.bind_output(past.replace("past.", "present."), *place)
+        for name in self._outputs:
+            binding.bind_output(name, "cpu")
+        self._session.run_with_iobinding(binding)
+        # Outputs come in the order in which they were bound: the caches first.
+        results = binding.get_outputs()[len(self._caches) :]
+        return {name: r.numpy() for name, r in zip(self._outputs, results, strict=True)}

@@ -1,0 +1,83 @@
+"""`policy.json`: what the server reads before anything else, with a hash of every other file."""
+
+import hashlib
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+from qsft.export.builder import DecoderShape
+from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole
+from qsft.export.options import ExportError, ExportOptions, Verification
+
+
+def write_manifest(
+    folder: Path,
+    options: ExportOptions,
+    shapes: dict[ModelRole, DecoderShape],
+    verification: Verification,
+) -> None:
+    """Write the manifest of a folder whose other files are complete."""
+    manifest = _manifest(folder, options, shapes, verification)
+    text = json.dumps(manifest, indent=2, ensure_ascii=False)
+    (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
+
+
+def common_shape(shapes: dict[ModelRole, DecoderShape]) -> DecoderShape:
+    """Check that both models speak of the same tokens and positions."""
+    behavior, value = shapes["behavior"], shapes["value"]
+    for field in ("vocab_size", "max_length"):
+        ours, theirs = getattr(behavior, field), getattr(value, field)
+        if ours != theirs:
+            raise ExportError(f"{field}: behavior has {ours}, value has {theirs}")
+    return behavior
+
+
+def _manifest(
+    folder: Path,
+    options: ExportOptions,
+    shapes: dict[ModelRole, DecoderShape],
+    verification: Verification,
+) -> dict[str, Any]:
+    common = common_shape(shapes)
+    return {
+        "format_version": FORMAT_VERSION,
+        "id": options.id,
+        "created": int(time.time()) if options.created is None else options.created,
+        "precision": options.precision,
+        "vocab_size": common.vocab_size,
+        "max_length": common.max_length,
+        "eos_token_ids": list(options.eos_token_ids),
+        "reserved_token_ids": list(options.reserved_token_ids),
+        "prompt_prefix": options.prompt_prefix,
+        "kv_cache": {"dtype": "float32"}
+        | {
+            role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}
+            for role, s in shapes.items()
+        },
+        "defaults": {
+            "beta": options.defaults.beta,
+            "extraction": options.defaults.extraction,
+            "q": options.defaults.q,
+        },
+        "support_threshold": options.support_threshold,
+        "training": dict(options.training) | {"export": _export_record(verification)},
+        "files": {file.name: _sha256(file) for file in sorted(folder.iterdir())},
+    }
+
+
+def _export_record(verification: Verification) -> dict[str, Any]:
+    """How faithful the folder is: KL(PyTorch ‖ this folder) on random prompts, in nats."""
+    return {
+        "verified_positions": verification.positions,
+        # Six digits: what float32 leaves is noise that differs from machine to machine.
+        "kl_from_pytorch": {
+            name: {"mean": round(kl.mean, 6), "max": round(kl.max, 6)}
+            for name, kl in verification.kl.items()
+        },
+    }
+
+
+def _sha256(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

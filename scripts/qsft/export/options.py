@@ -1,0 +1,58 @@
+"""What an export is asked to do and what it reports back."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from qsft.export.contract import Precision
+from qsft.policy.extraction import PolicyParameters
+
+
+class ExportError(Exception):
+    """The checkpoint cannot be exported; the message says which part and why."""
+
+
+@dataclass(frozen=True)
+class ExportOptions:
+    """Everything of a policy folder that is not in the checkpoint."""
+
+    id: str
+    eos_token_ids: tuple[int, ...]
+    reserved_token_ids: tuple[int, ...]
+    precision: Precision = "fp32"
+    defaults: PolicyParameters = field(default_factory=PolicyParameters)
+    support_threshold: float = 1e-3
+    prompt_prefix: str | None = None
+    training: Mapping[str, Any] = field(default_factory=dict)
+    mean_kl_limit: float | None = None  # nats from PyTorch; None takes the precision's own
+    created: int | None = None  # seconds since the epoch; None takes the clock's
+    replace: bool = False  # whether an existing folder may be replaced
+
+
+@dataclass(frozen=True)
+class Divergence:
+    """KL(PyTorch ‖ ONNX Runtime) over the verified positions, in nats."""
+
+    mean: float
+    max: float
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What the comparison on random prompts found; differences are relative to 1 + |reference|."""
+
+    positions: int
+    kl: Mapping[str, Divergence]  # of `behavior`, `value` and `policy`
+    logits_difference: float  # between PyTorch and ONNX Runtime
+    combination_difference: float  # between the graph and the Python reference on equal logits
+    schedule_difference: float  # between one full prefill and chunks or batches
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """A folder that was written and what verified it."""
+
+    folder: Path
+    bytes: int
+    verification: Verification

@@ -1,0 +1,85 @@
+"""The export: build, adapt, compose, verify, write. Nothing is left behind unless it verifies."""
+
+import shutil
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from onnx import ModelProto
+
+from qsft.export.builder import DecoderShape, build_decoder
+from qsft.export.combine_graph import combine_graph
+from qsft.export.contract import (
+    CHAT_TEMPLATE_FILE,
+    MODEL_ROLES,
+    STEP_FILE,
+    TOKENIZER_FILES,
+    ModelRole,
+    graph_file,
+    weights_file,
+)
+from qsft.export.decoder_graph import adapt_decoder
+from qsft.export.manifest import common_shape, write_manifest
+from qsft.export.options import ExportError, ExportOptions, ExportReport
+from qsft.export.step_graph import compose_step
+from qsft.export.verify import verify_policy
+
+
+def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> ExportReport:
+    """Write the policy of a checkpoint to the folder `out`, or raise and leave `out` as it was.
+
+    The checkpoint holds `behavior/` and `value/` (Hugging Face models), `tokenizer.json`,
+    `tokenizer_config.json` and, for chat models, `chat_template.jinja`.
+    """
+    _check_checkpoint(checkpoint)
+    if out.exists() and not options.replace:
+        raise ExportError(f"{out} exists already")
+    out.parent.mkdir(parents=True, exist_ok=True)
+    # Beside `out`, so that the last step is a rename within one file system.
+    with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
+        folder = Path(temporary) / out.name
+        folder.mkdir()
+        shapes = _write_graphs(checkpoint, folder, options)
+        _copy_tokenizer(checkpoint, folder)
+        verification = verify_policy(checkpoint, folder, options, common_shape(shapes))
+        write_manifest(folder, options, shapes, verification)
+        if out.exists():
+            out.rename(Path(temporary) / "replaced")
+        folder.rename(out)
+    size = sum(file.stat().st_size for file in out.iterdir())
+    return ExportReport(folder=out, bytes=size, verification=verification)
+
+
+def _check_checkpoint(checkpoint: Path) -> None:
+    for name in (*(f"{role}/config.json" for role in MODEL_ROLES), *TOKENIZER_FILES):
+        if not (checkpoint / name).is_file():
+            raise ExportError(f"{checkpoint} is no checkpoint: {name} is missing")
+
+
+def _write_graphs(
+    checkpoint: Path, folder: Path, options: ExportOptions
+) -> dict[ModelRole, DecoderShape]:
+    models: dict[ModelRole, ModelProto] = {}
+    shapes: dict[ModelRole, DecoderShape] = {}
+    for role in MODEL_ROLES:
+        with TemporaryDirectory(dir=folder.parent) as built_in:
+            built = build_decoder(checkpoint, role, options.precision, Path(built_in))
+            built.weights.rename(folder / weights_file(role))
+        models[role] = adapt_decoder(built, weights_file(role))
+        shapes[role] = built.shape
+        _save(models[role], folder / graph_file(role))
+    vocab_size = common_shape(shapes).vocab_size
+    combination = combine_graph(vocab_size, options.reserved_token_ids, options.support_threshold)
+    _save(compose_step(models["behavior"], models["value"], combination), folder / STEP_FILE)
+    return shapes
+
+
+def _save(model: ModelProto, path: Path) -> None:
+    path.write_bytes(model.SerializeToString(deterministic=True))
+
+
+def _copy_tokenizer(checkpoint: Path, folder: Path) -> None:
+    for name in TOKENIZER_FILES:
+        shutil.copyfile(checkpoint / name, folder / name)
+    template = checkpoint / CHAT_TEMPLATE_FILE
+    if template.exists():
+        shutil.copyfile(template, folder / CHAT_TEMPLATE_FILE)

@@ -1,0 +1,84 @@
+"""Make the policy of a few kilobytes that the tests serve: random weights, Wordle's tokenizer.
+
+python -m qsft.export.tiny ../test/fixtures/tiny-policy
+"""
+
+import argparse
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+import torch
+from transformers import LlamaConfig, LlamaForCausalLM
+
+from qsft.export.contract import MODEL_ROLES, ModelRole
+from qsft.export.options import ExportOptions, ExportReport
+from qsft.export.pipeline import export_policy
+from qsft.policy.extraction import PolicyParameters
+from qsft.tasks.wordle.game import HEADER
+from qsft.tasks.wordle.tokenizer import EOS, RESERVED, build_tokenizer, save_tokenizer
+
+SEEDS: dict[ModelRole, int] = {"behavior": 1, "value": 2}
+# Far above a trained model's spread: otherwise every distribution would be nearly uniform.
+WEIGHT_SCALE = 0.5
+
+
+def tiny_model(role: ModelRole) -> LlamaForCausalLM:
+    """The same random weights on every machine: numpy's generator, not torch's."""
+    vocabulary = build_tokenizer().get_vocab()
+    config = LlamaConfig(
+        vocab_size=len(vocabulary),
+        hidden_size=32,
+        intermediate_size=64,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=16,
+        max_position_embeddings=64,
+        tie_word_embeddings=True,
+        bos_token_id=None,
+        eos_token_id=vocabulary[EOS],
+        pad_token_id=None,
+    )
+    model = LlamaForCausalLM(config).eval()
+    generator = np.random.default_rng(SEEDS[role])
+    with torch.no_grad():
+        for _, weight in sorted(model.named_parameters()):
+            if weight.dim() == 2:
+                drawn = generator.standard_normal(weight.shape, dtype=np.float32)
+                weight.copy_(torch.from_numpy(drawn) * WEIGHT_SCALE)
+    return model
+
+
+def tiny_options() -> ExportOptions:
+    vocabulary = build_tokenizer().get_vocab()
+    return ExportOptions(
+        id="tiny",
+        eos_token_ids=(vocabulary[EOS],),
+        reserved_token_ids=tuple(vocabulary[token] for token in RESERVED),
+        defaults=PolicyParameters(extraction="kl", beta=4.0, q="probability"),
+        prompt_prefix=HEADER,
+        training={"task": "none", "note": "random weights, for tests"},
+        created=1_750_000_000,
+        replace=True,
+    )
+
+
+def make_tiny_policy(out: Path) -> ExportReport:
+    with TemporaryDirectory() as folder:
+        checkpoint = Path(folder)
+        for role in MODEL_ROLES:
+            tiny_model(role).save_pretrained(checkpoint / role)
+        save_tokenizer(checkpoint)
+        return export_policy(checkpoint, out, tiny_options())
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Make the tests' policy of a few kilobytes.")
+    parser.add_argument("out", type=Path, help="the folder to write")
+    report = make_tiny_policy(parser.parse_args().out)
+    print(f"{report.folder}: {report.bytes:,} bytes")
+
+
+if __name__ == "__main__":
+    main()

@@ -24,3 +24,34 @@ export interface SamplingParameters {
   /** Which of a request's n answers this is. */
   readonly choice: number;
 }
+
+/** The three numbers the step graph takes for each row it scores. */
+export interface StepWeights {
+  readonly beta: number;
+  readonly behaviorWeight: number;
+  /** 1 for the ratio form, 0 for the paper's. */
+  readonly ratio: number;
+}
+
+/** scores = behaviorWeight · log π_φ + β · q: each extraction is a choice of the two factors. */
+export function stepWeights({ extraction, beta, q }: PolicyParameters): StepWeights {
+  const ratio = q === 'ratio' ? 1 : 0;
+  switch (extraction) {
+    case 'kl':
+      return { beta, behaviorWeight: 1, ratio };
+    case 'entropy':
+      return { beta, behaviorWeight: 0, ratio };
+    case 'greedy':
+      return { beta: 1, behaviorWeight: 0, ratio };
+    case 'behavior':
+      return { beta: 0, behaviorWeight: 1, ratio };
+  }
+}
+
+/** Greedy extraction is argmax p_θ: whatever the request says, it has no temperature. */
+export function samplingUnder(
+  { extraction }: PolicyParameters,
+  sampling: SamplingParameters,
+): SamplingParameters {
+  return extraction === 'greedy' ? { ...sampling, temperature: 0 } : sampling;
+}

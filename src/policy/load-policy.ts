@@ -1,0 +1,80 @@
+// From a folder to a policy ready to step. Refuses, in one sentence, whatever could not be served.
+import { join } from 'node:path';
+import { deviceName, parseDevice } from '../onnx/device.ts';
+import { Runtime } from '../onnx/runtime.ts';
+import { Session } from '../onnx/session.ts';
+import { Memory } from '../onnx/tensor.ts';
+import { checkGraph } from './graph-contract.ts';
+import { KvCache } from './kv-cache.ts';
+import type { PolicyManifest } from './manifest.ts';
+import { Policy } from './policy.ts';
+import { readManifest, verifyFiles } from './policy-files.ts';
+import { StepGraph } from './step-graph.ts';
+import type { StepCapacity } from './step-inputs.ts';
+
+export interface PolicySettings {
+  readonly modelFolder: string;
+  /** `cpu`, `cuda` or `cuda:N`. */
+  readonly device: string;
+  /** Null takes the library onnxruntime-node ships. */
+  readonly libraryPath: string | null;
+  readonly threads: number;
+  /** Tokens a slot holds; null takes the manifest's. */
+  readonly maxLength: number | null;
+  readonly capacity: StepCapacity;
+}
+
+export function loadPolicy(settings: PolicySettings): Policy {
+  const { modelFolder, capacity } = settings;
+  const device = parseDevice(settings.device);
+  const manifest = readManifest(modelFolder);
+  const maxLength = checkLength(settings.maxLength, manifest);
+  verifyFiles(modelFolder, manifest);
+
+  // Released in the opposite order: views before memory, memory before the session, the session before its environment.
+  const owned: { release(): void }[] = [];
+  const own = <T extends { release(): void }>(owner: T): T => {
+    owned.push(owner);
+    return owner;
+  };
+  const release = (): void => {
+    for (let owner = owned.pop(); owner; owner = owned.pop()) owner.release();
+  };
+  try {
+    const runtime = own(new Runtime(settings.libraryPath));
+    const path = join(modelFolder, 'step.onnx');
+    const session = own(new Session(runtime, path, { device, threads: settings.threads }));
+    checkGraph(session, manifest);
+    const host = own(new Memory(runtime, { kind: 'cpu' }, session));
+    const memory = device.kind === 'cpu' ? host : own(new Memory(runtime, device, session));
+    const cache = own(new KvCache(memory, manifest, capacity.sequences, maxLength));
+    const graph = own(
+      new StepGraph(session, cache, host, {
+        capacity,
+        vocabularySize: manifest.vocab_size,
+        readsHostInputs: memory.isHost,
+      }),
+    );
+    return new Policy({
+      manifest,
+      cache,
+      graph,
+      maxSequences: capacity.sequences,
+      device: deviceName(device),
+      release,
+    });
+  } catch (error) {
+    release();
+    throw error;
+  }
+}
+
+function checkLength(maxLength: number | null, manifest: PolicyManifest): number {
+  if (maxLength === null) return manifest.max_length;
+  if (maxLength > manifest.max_length) {
+    throw new Error(
+      `maxLength is ${maxLength}, and ${manifest.id} was built for at most ${manifest.max_length} tokens.`,
+    );
+  }
+  return maxLength;
+}

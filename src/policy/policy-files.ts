@@ -1,0 +1,73 @@
+// The folder of a policy, checked before anything in it is loaded: the manifest's shape and every file's sha256.
+import { createHash } from 'node:crypto';
+import { closeSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { join } from 'node:path';
+import { z } from 'zod';
+import { manifestSchema, type PolicyManifest } from './manifest.ts';
+
+const chunkBytes = 1 << 20;
+
+export function readManifest(folder: string): PolicyManifest {
+  const path = join(folder, 'policy.json');
+  let content: unknown;
+  try {
+    content = JSON.parse(readFileSync(path, 'utf8'));
+  } catch (cause) {
+    throw new Error(`Cannot read ${path}: ${cause instanceof Error ? cause.message : ''}`, {
+      cause,
+    });
+  }
+  const result = manifestSchema.safeParse(content);
+  if (!result.success) {
+    throw new Error(`${path} is not a policy's manifest:\n${z.prettifyError(result.error)}`);
+  }
+  checkTokenIds(path, result.data);
+  return result.data;
+}
+
+function checkTokenIds(path: string, manifest: PolicyManifest): void {
+  for (const field of ['eos_token_ids', 'reserved_token_ids'] as const) {
+    const beyond = manifest[field].find((id) => id >= manifest.vocab_size);
+    if (beyond === undefined) continue;
+    throw new Error(
+      `${path}: ${field} has ${beyond}, and vocab_size is ${manifest.vocab_size}: ids end at ${manifest.vocab_size - 1}.`,
+    );
+  }
+}
+
+/** Refuses a folder whose files are not, to the byte, those the manifest was written for. */
+export function verifyFiles(folder: string, manifest: PolicyManifest): void {
+  if (!('step.onnx' in manifest.files)) {
+    throw new Error(`${join(folder, 'policy.json')}: files does not name step.onnx.`);
+  }
+  for (const [name, expected] of Object.entries(manifest.files)) {
+    if (name === '.' || name === '..' || /[/\\\0]/.test(name)) {
+      throw new Error(
+        `${join(folder, 'policy.json')}: files names ${JSON.stringify(name)}, which is not a plain file name.`,
+      );
+    }
+    const path = join(folder, name);
+    const actual = sha256(path);
+    if (actual !== expected) {
+      throw new Error(`${path} has sha256 ${actual}: policy.json says ${expected}.`);
+    }
+  }
+}
+
+function sha256(path: string): string {
+  // A link could name a file outside the folder.
+  const status = lstatSync(path, { throwIfNoEntry: false });
+  if (!status) throw new Error(`${path} does not exist, and policy.json names it.`);
+  if (!status.isFile()) throw new Error(`${path} is not a regular file.`);
+  const hash = createHash('sha256');
+  const chunk = Buffer.allocUnsafe(chunkBytes);
+  const file = openSync(path, 'r');
+  try {
+    for (let read = readSync(file, chunk); read > 0; read = readSync(file, chunk)) {
+      hash.update(chunk.subarray(0, read));
+    }
+  } finally {
+    closeSync(file);
+  }
+  return hash.digest('hex');
+}

@@ -1,0 +1,26 @@
+// One run of the step graph, as its caller describes it.
+import type { StepWeights } from './parameters.ts';
+
+/** A sequence of tokens of which the first `past` are in the cache. Its caller changes it between runs. */
+export interface StepRow {
+  /** Room for prompt and answer; the first `length` are known. */
+  readonly tokens: Int32Array;
+  readonly length: number;
+  readonly past: number;
+  readonly weights: StepWeights;
+}
+
+export interface StepBatch<Row extends StepRow = StepRow> {
+  /** Row i lives in slot `firstSlot + i`. */
+  readonly firstSlot: number;
+  readonly rows: readonly Row[];
+  /** Tokens run for each row. A row that has fewer left is padded on the right, and later runs overwrite the padding. */
+  readonly width: number;
+  /** Score the last token run of each row, or every one of a single row. */
+  readonly scoring: 'last' | 'every';
+}
+
+/** How many of the row's own tokens a run of this width takes. */
+export function tokensRun(row: StepRow, width: number): number {
+  return Math.min(width, row.length - row.past);
+}

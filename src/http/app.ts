@@ -1,0 +1,90 @@
+// The HTTP application: every route and what surrounds it. Built without listening, so tests drive it directly.
+import { type Context, Hono } from 'hono';
+import { bodyLimit } from 'hono/body-limit';
+import { methodNotAllowed } from 'hono/method-not-allowed';
+import type { Engine } from '../engine/client.ts';
+import { ServerError } from '../errors.ts';
+import type { Generator } from '../generation/generator.ts';
+import type { Logger } from '../log.ts';
+import type { Metrics } from '../metrics.ts';
+import type { Drain } from './drain.ts';
+import { errorResponse, rejectionReason } from './error-response.ts';
+import type { Limits } from './limits.ts';
+import { observeRequests } from './observe-requests.ts';
+import { openApiDocument } from './openapi-document.ts';
+import type { AppEnv } from './request-context.ts';
+import { requestId } from './request-id.ts';
+import { completions } from './routes/completions.ts';
+import { live, ready } from './routes/health.ts';
+import { metricsText } from './routes/metrics.ts';
+import { getModel, listModels } from './routes/models.ts';
+
+export interface AppServices {
+  readonly engine: Engine;
+  readonly generator: Generator;
+  readonly metrics: Metrics;
+  readonly logger: Logger;
+  readonly drain: Drain;
+  readonly limits: Limits;
+}
+
+export function createApp(services: AppServices): Hono<AppEnv> {
+  const { engine, metrics, logger, drain, limits } = services;
+  const app = new Hono<AppEnv>();
+  const document = openApiDocument(limits);
+
+  function reportFailure(error: unknown, context: Context<AppEnv>): void {
+    const reason = rejectionReason(error);
+    metrics.requestRejected(reason);
+    context.var.logFields.error = reason;
+    if (reason === 'internal_error' || reason === 'engine_failed') {
+      logger.error({ requestId: context.var.requestId, err: error }, 'request failed');
+    }
+  }
+
+  function refuse(error: unknown, context: Context<AppEnv>, headers?: Record<string, string>) {
+    reportFailure(error, context);
+    return errorResponse(error, headers);
+  }
+
+  app.use(requestId());
+  app.use(observeRequests(metrics, logger, drain));
+  app.use(
+    methodNotAllowed({
+      app,
+      onMethodNotAllowed: (context, methods) =>
+        refuse(wrongMethod(context, methods), context, { allow: methods.join(', ') }),
+    }),
+  );
+
+  app.post(
+    '/v1/completions',
+    bodyLimit({ maxSize: limits.maxBodyBytes, onError: () => refuseBody(limits) }),
+    completions({ ...services, onStreamFailure: reportFailure }),
+  );
+  app.get('/v1/models', listModels(engine));
+  app.get('/v1/models/:id', getModel(engine));
+  app.get('/health/live', live);
+  app.get('/health/ready', ready(engine, drain));
+  app.get('/metrics', metricsText(metrics));
+  app.get('/openapi.json', (context) => context.json(document));
+
+  app.notFound((context) => errorResponse(noRoute(context)));
+  app.onError((error, context) => refuse(error, context));
+  return app;
+}
+
+function refuseBody({ maxBodyBytes }: Limits): never {
+  throw new ServerError('body_too_large', `The body must be at most ${maxBodyBytes} bytes.`);
+}
+
+function noRoute({ req }: Context): ServerError {
+  return new ServerError('route_not_found', `There is no ${req.method} ${req.path.slice(0, 200)}.`);
+}
+
+function wrongMethod({ req }: Context, methods: readonly string[]): ServerError {
+  return new ServerError(
+    'method_not_allowed',
+    `${req.path.slice(0, 200)} takes ${methods.join(', ')}, not ${req.method}.`,
+  );
+}

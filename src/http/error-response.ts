@@ -1,0 +1,71 @@
+// The one place where a failure becomes a status and OpenAI's error object.
+import { type ErrorCode, ServerError } from '../errors.ts';
+import type { ErrorBody } from './schema/error-body.ts';
+
+interface WireError {
+  readonly status: number;
+  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+  readonly code: string;
+  /** When the same request may succeed. */
+  readonly retryAfterSeconds?: number;
+}
+
+const WIRE_ERRORS = {
+  invalid_request: { status: 400, type: 'invalid_request_error', code: 'invalid_request' },
+  invalid_json: { status: 400, type: 'invalid_request_error', code: 'invalid_json' },
+  body_too_large: { status: 413, type: 'invalid_request_error', code: 'body_too_large' },
+  context_length_exceeded: {
+    status: 400,
+    type: 'invalid_request_error',
+    code: 'context_length_exceeded',
+  },
+  model_not_found: { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
+  route_not_found: { status: 404, type: 'invalid_request_error', code: 'route_not_found' },
+  method_not_allowed: { status: 405, type: 'invalid_request_error', code: 'method_not_allowed' },
+  queue_full: {
+    status: 429,
+    type: 'rate_limit_error',
+    code: 'rate_limit_exceeded',
+    retryAfterSeconds: 1,
+  },
+  // Nobody is left to read it; 499 is what logs and proxies call it.
+  request_cancelled: { status: 499, type: 'invalid_request_error', code: 'request_cancelled' },
+  shutting_down: {
+    status: 503,
+    type: 'server_error',
+    code: 'shutting_down',
+    retryAfterSeconds: 5,
+  },
+  engine_failed: { status: 500, type: 'server_error', code: 'engine_failed' },
+} as const satisfies Record<ErrorCode, WireError>;
+
+const UNEXPECTED: WireError = { status: 500, type: 'server_error', code: 'internal_error' };
+
+export type RejectionReason = ErrorCode | 'internal_error';
+
+export function rejectionReason(error: unknown): RejectionReason {
+  return error instanceof ServerError ? error.code : 'internal_error';
+}
+
+/** What a failure nobody foresaw says is for the log; the client learns nothing of the inside. */
+export function errorBody(error: unknown): ErrorBody {
+  const { type, code } = wireError(error);
+  return error instanceof ServerError
+    ? { error: { message: error.message, type, param: error.param, code } }
+    : { error: { message: 'The server failed; its log has the cause.', type, param: null, code } };
+}
+
+export function errorResponse(error: unknown, headers: Record<string, string> = {}): Response {
+  const { status, retryAfterSeconds } = wireError(error);
+  return Response.json(errorBody(error), {
+    status,
+    headers: {
+      ...headers,
+      ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+    },
+  });
+}
+
+function wireError(error: unknown): WireError {
+  return error instanceof ServerError ? WIRE_ERRORS[error.code] : UNEXPECTED;
+}

@@ -1,0 +1,10 @@
+// How much one request may ask for; the server's configuration sets each.
+export interface Limits {
+  readonly maxBodyBytes: number;
+  readonly maxPromptChars: number;
+  /** Most alternatives per token. */
+  readonly maxLogprobs: number;
+  /** Most answers: prompts times `n`. */
+  readonly maxN: number;
+  readonly maxBeta: number;
+}

@@ -1,0 +1,140 @@
+// The API as an OpenAPI 3.1 document, from the same schemas that check requests.
+import { z } from 'zod';
+import type { Limits } from './limits.ts';
+import { completionRequestSchema } from './schema/completion-request.ts';
+import { completionChunkSchema, completionSchema } from './schema/completion-response.ts';
+import { errorBodySchema } from './schema/error-body.ts';
+import { modelListSchema, modelSchema } from './schema/model-response.ts';
+
+const VERSION = '0.1.0';
+
+const ERRORS = {
+  400: 'The request is malformed, out of range or too long for the model.',
+  404: 'There is no such model.',
+  413: 'The body is too large.',
+  429: 'The queue is full; `retry-after` says when to try again.',
+  500: 'The server failed.',
+  503: 'The server is shutting down.',
+} as const;
+
+export function openApiDocument(limits: Limits): object {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'qsft-server',
+      version: VERSION,
+      description:
+        "OpenAI's completions API over policies trained with Q-SFT: behavior · exp(beta · q), with beta chosen by each request. Fields the server does not know are ignored and named in the response header `x-ignored-fields`.",
+      license: { name: 'MIT', identifier: 'MIT' },
+    },
+    servers: [{ url: 'http://127.0.0.1:8000' }],
+    paths: {
+      '/v1/completions': {
+        post: {
+          operationId: 'createCompletion',
+          summary: 'Continue a text.',
+          requestBody: { required: true, content: json('CompletionRequest') },
+          responses: {
+            200: {
+              description: 'The answers; with `stream`, chunks of them as server-sent events.',
+              content: {
+                ...json('Completion'),
+                'text/event-stream': { schema: reference('CompletionChunk') },
+              },
+            },
+            ...errors(400, 404, 413, 429, 500, 503),
+          },
+        },
+      },
+      '/v1/models': {
+        get: {
+          operationId: 'listModels',
+          summary: 'The policies this server has.',
+          responses: { 200: { description: 'The policies.', content: json('ModelList') } },
+        },
+      },
+      '/v1/models/{id}': {
+        get: {
+          operationId: 'getModel',
+          summary: 'One policy.',
+          parameters: [{ name: 'id', in: 'path', required: true, schema: { type: 'string' } }],
+          responses: {
+            200: { description: 'The policy.', content: json('Model') },
+            ...errors(404),
+          },
+        },
+      },
+      '/health/live': probe('live', 'Whether the process answers.', [200]),
+      '/health/ready': probe('ready', 'Whether to send it requests.', [200, 503]),
+      '/metrics': {
+        get: {
+          operationId: 'metrics',
+          summary: 'Measurements for Prometheus.',
+          responses: {
+            200: {
+              description: "Prometheus' text format.",
+              content: { 'text/plain': { schema: { type: 'string' } } },
+            },
+          },
+        },
+      },
+      '/openapi.json': {
+        get: {
+          operationId: 'openapi',
+          summary: 'This document.',
+          responses: {
+            200: {
+              description: 'OpenAPI 3.1.',
+              content: { 'application/json': { schema: { type: 'object' } } },
+            },
+          },
+        },
+      },
+    },
+    components: {
+      schemas: {
+        CompletionRequest: jsonSchema(completionRequestSchema(limits), 'input'),
+        Completion: jsonSchema(completionSchema, 'output'),
+        CompletionChunk: jsonSchema(completionChunkSchema, 'output'),
+        Model: jsonSchema(modelSchema, 'output'),
+        ModelList: jsonSchema(modelListSchema, 'output'),
+        Error: jsonSchema(errorBodySchema, 'output'),
+      },
+    },
+  };
+}
+
+function jsonSchema(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { $schema: _dialect, ...rest } = z.toJSONSchema(schema, { io });
+  return rest;
+}
+
+function reference(name: string) {
+  return { $ref: `#/components/schemas/${name}` };
+}
+
+function json(name: string) {
+  return { 'application/json': { schema: reference(name) } };
+}
+
+function errors(...statuses: readonly (keyof typeof ERRORS)[]) {
+  return Object.fromEntries(
+    statuses.map((status) => [status, { description: ERRORS[status], content: json('Error') }]),
+  );
+}
+
+function probe(operationId: string, summary: string, statuses: readonly number[]) {
+  const schema = {
+    type: 'object',
+    properties: { status: { type: 'string' } },
+    required: ['status'],
+  };
+  const responses = statuses.map((status) => [
+    status,
+    {
+      description: status === 200 ? 'Yes.' : 'No.',
+      content: { 'application/json': { schema } },
+    },
+  ]);
+  return { get: { operationId, summary, responses: Object.fromEntries(responses) } };
+}

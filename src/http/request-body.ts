@@ -1,0 +1,80 @@
+// A request's body as a checked value: JSON, then the schema; the first problem becomes the error.
+import type { HonoRequest } from 'hono';
+import type { z } from 'zod';
+import { ServerError } from '../errors.ts';
+
+export interface CheckedBody<T> {
+  readonly body: T;
+  /** Fields the schema does not know, as paths. */
+  readonly ignoredFields: readonly string[];
+}
+
+export async function readBody<Shape extends z.ZodRawShape>(
+  request: HonoRequest,
+  schema: z.ZodObject<Shape>,
+): Promise<CheckedBody<z.infer<z.ZodObject<Shape>>>> {
+  const value = parseJson(await readText(request));
+  const result = schema.safeParse(value, { error: () => 'is not valid' });
+  if (!result.success) throw describeProblem(result.error, value);
+  return { body: result.data, ignoredFields: unknownFields(value, result.data) };
+}
+
+async function readText(request: HonoRequest): Promise<string> {
+  try {
+    return await request.text();
+  } catch (cause) {
+    throw new ServerError('request_cancelled', 'The body ended early.', { cause });
+  }
+}
+
+function parseJson(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch (cause) {
+    throw new ServerError('invalid_json', 'The body is not valid JSON.', { cause });
+  }
+}
+
+function describeProblem(error: z.ZodError, value: unknown): ServerError {
+  const [issue] = error.issues;
+  const path = issue?.path ?? [];
+  if (path.length === 0) {
+    return new ServerError('invalid_request', 'The body must be a JSON object.');
+  }
+  const param = formatPath(path);
+  const given = path.reduce<unknown>((inner, key) => property(inner, key), value);
+  const message =
+    given === undefined
+      ? `${param} is required and ${issue?.message}.`
+      : `${param} ${issue?.message}; ${shorten(given)} was given.`;
+  return new ServerError('invalid_request', message, { param });
+}
+
+function property(value: unknown, key: PropertyKey): unknown {
+  return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
+}
+
+function formatPath(path: readonly PropertyKey[]): string {
+  return path.reduce<string>((text, key) => {
+    if (typeof key === 'number') return `${text}[${key}]`;
+    return text === '' ? String(key) : `${text}.${String(key)}`;
+  }, '');
+}
+
+function shorten(value: unknown): string {
+  // JSON has no Infinity, which is what 1e400 has become.
+  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
+  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+}
+
+/** What the client sent and the parsed body no longer has, one level of nesting down. */
+function unknownFields(sent: unknown, parsed: object, prefix = ''): string[] {
+  if (typeof sent !== 'object' || sent === null || Array.isArray(sent)) return [];
+  return Object.entries(sent).flatMap(([key, value]) => {
+    const kept = property(parsed, key);
+    if (!Object.hasOwn(parsed, key)) return [`${prefix}${key}`];
+    return prefix === '' && typeof kept === 'object' && kept !== null
+      ? unknownFields(value, kept, `${key}.`)
+      : [];
+  });
+}

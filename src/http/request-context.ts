@@ -1,0 +1,16 @@
+// What travels with one HTTP request through middleware and routes.
+
+interface RequestVariables {
+  /** In the response header `x-request-id` and in the log. */
+  requestId: string;
+  /** Aborted, with a ServerError as its reason, when the client leaves or the server stops. */
+  abort: AbortController;
+  /** What a route adds to the request's log line. */
+  logFields: Record<string, string | number | boolean | null>;
+  /** Resolves when a streamed body has ended, however it did; undefined for whole bodies. */
+  bodyEnded: Promise<void> | undefined;
+}
+
+export interface AppEnv {
+  Variables: RequestVariables;
+}

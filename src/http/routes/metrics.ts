@@ -1,0 +1,8 @@
+// GET /metrics, in Prometheus' text format.
+import type { Context } from 'hono';
+import type { Metrics } from '../../metrics.ts';
+
+export function metricsText({ registry }: Metrics) {
+  return async (context: Context): Promise<Response> =>
+    context.body(await registry.metrics(), 200, { 'content-type': registry.contentType });
+}

@@ -1,0 +1,164 @@
+// The body of POST /v1/completions. OpenAI's clients send null for what they leave out, so every
+// optional field may be null.
+import { z } from 'zod';
+import type { Limits } from '../limits.ts';
+import {
+  booleanField,
+  choiceField,
+  integerField,
+  neutralField,
+  numberField,
+  shareField,
+  textField,
+} from './fields.ts';
+
+const LONE_SURROGATE = /\p{Surrogate}/u;
+const MAX_INT32 = 2 ** 31 - 1;
+
+export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
+
+export function completionRequestSchema(limits: Limits) {
+  return z
+    .object({
+      model: textField().meta({ description: 'Id of the policy, as GET /v1/models lists it.' }),
+      prompt: promptSchema(limits),
+      max_tokens: integerField(1, MAX_INT32).nullish().meta({
+        description: 'Most tokens of an answer. Left out: 16, or as many as fit after the prompt.',
+        default: 16,
+      }),
+      temperature: numberField(0, 2).nullish().meta({
+        description:
+          'Divides the log-probabilities of the combined policy; 0 takes the most probable token.',
+        default: 1,
+      }),
+      top_p: shareField().nullish().meta({
+        description: 'Sample from the smallest set of tokens whose probability reaches this.',
+        default: 1,
+      }),
+      top_k: integerField(-1, MAX_INT32).nullish().meta({
+        description: 'Sample from the k most probable tokens; 0 and -1 keep all.',
+        default: 0,
+      }),
+      n: integerField(1, limits.maxN).nullish().meta({
+        description: 'Answers to each prompt.',
+        default: 1,
+      }),
+      stop: stopSchema().nullish().meta({
+        description: 'Strings that end an answer; they are cut from its text.',
+      }),
+      seed: integerField(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish().meta({
+        description: 'The same seed gives the same tokens, whatever else the server is doing.',
+      }),
+      stream: booleanField().nullish().meta({
+        description: 'Send the answer as server-sent events while it is made.',
+        default: false,
+      }),
+      stream_options: z
+        .object(
+          {
+            include_usage: booleanField().nullish().meta({
+              description: 'End the stream with a chunk that has the usage and no choices.',
+            }),
+          },
+          'must be an object',
+        )
+        .nullish()
+        .meta({ description: 'Only read when `stream` is true.' }),
+      logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
+        description:
+          'Report the log-probability of each token, and of this many most probable alternatives, under the combined policy before temperature, top_k and top_p.',
+      }),
+      echo: booleanField().nullish().meta({
+        description: 'Begin each answer with its prompt; with `logprobs`, score the prompt too.',
+        default: false,
+      }),
+      user: textField().nullish().meta({ description: 'Accepted and not used.' }),
+      beta: numberField(0, limits.maxBeta).nullish().meta({
+        description:
+          "Weight of the value model: the policy is behavior · exp(beta · q). 0 is the behavior model. Left out: the policy's default.",
+      }),
+      extraction: choiceField(['kl', 'entropy', 'greedy', 'behavior']).nullish().meta({
+        description:
+          "How the two models become one policy: kl (behavior · exp(beta · q)), entropy (exp(beta · q)), greedy (the largest q) or behavior (the behavior model alone). Left out: the policy's default.",
+      }),
+      q: choiceField(['probability', 'ratio']).nullish().meta({
+        description:
+          "What beta multiplies: the value model's probability, as in the paper, or its ratio to the behavior model's. Left out: the policy's default.",
+      }),
+      best_of: integerField(1, limits.maxN).nullish().meta({
+        description: 'Only 1 or the value of `n`: answers are not ranked.',
+      }),
+      frequency_penalty: neutralField(0).nullish(),
+      presence_penalty: neutralField(0).nullish(),
+      suffix: neutralField('').nullish(),
+      logit_bias: z
+        .strictObject({}, 'is not supported; leave it out or set it to {}')
+        .nullish()
+        .meta({ description: 'Not supported.' }),
+    })
+    .superRefine((body, context) => {
+      const n = body.n ?? 1;
+      if (body.best_of != null && body.best_of !== 1 && body.best_of !== n) {
+        context.addIssue({
+          code: 'custom',
+          path: ['best_of'],
+          message: `is not supported; leave it out or set it to the value of n (${n})`,
+        });
+      }
+      const answers = promptList(body.prompt).length * n;
+      if (answers > limits.maxN) {
+        context.addIssue({
+          code: 'custom',
+          path: [body.n == null ? 'prompt' : 'n'],
+          message: `must make at most ${limits.maxN} answers (prompts times n), not ${answers}`,
+        });
+      }
+    });
+}
+
+function promptSchema(limits: Limits) {
+  const tokenIds = z.array(z.int().nonnegative()).min(1);
+  return z
+    .union(
+      [z.string(), z.array(z.string()).min(1), tokenIds, z.array(tokenIds).min(1)],
+      'must be a string, a list of strings, a list of token ids or a list of such lists, none of them empty',
+    )
+    .refine((prompt) => promptLength(prompt) <= limits.maxPromptChars, {
+      error: `must be at most ${limits.maxPromptChars} characters or token ids in all`,
+    })
+    .refine((prompt) => !promptList(prompt).some((item) => isIllFormed(item)), {
+      error: 'must be well-formed Unicode',
+    })
+    .meta({ description: 'Text to continue, as a string or as token ids; or several of them.' });
+}
+
+function stopSchema() {
+  const rule = 'must be a string or a list of at most 4 strings, each of 1 to 256 characters';
+  const stopString = z
+    .string(rule)
+    .min(1, rule)
+    .max(256, rule)
+    .refine((stop) => !isIllFormed(stop), { error: 'must be well-formed Unicode' });
+  return z.union([stopString, z.array(stopString).max(4)], rule);
+}
+
+type Prompts = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
+
+/** A list of numbers is one prompt; every other list is one prompt an entry. */
+export function promptList(prompt: Prompts): readonly (string | readonly number[])[] {
+  if (typeof prompt === 'string') return [prompt];
+  return isTokenIds(prompt) ? [prompt] : (prompt as readonly (string | readonly number[])[]);
+}
+
+function isTokenIds(prompt: Exclude<Prompts, string>): prompt is readonly number[] {
+  return typeof prompt[0] === 'number';
+}
+
+function promptLength(prompt: Prompts): number {
+  return promptList(prompt).reduce((sum, item) => sum + item.length, 0);
+}
+
+/** Half a surrogate pair, which no tokenizer and no client can carry. */
+function isIllFormed(prompt: string | readonly number[]): boolean {
+  return typeof prompt === 'string' && LONE_SURROGATE.test(prompt);
+}

@@ -1,0 +1,39 @@
+// Building blocks of the request schemas. Each says in one phrase what a value must be, so that every
+// refusal reads the same: the field, its limit, the value given.
+import { z } from 'zod';
+
+export function integerField(min: number, max: number) {
+  const rule = `must be an integer from ${min} to ${max}`;
+  return z.int(rule).min(min, rule).max(max, rule);
+}
+
+/** JSON's 1e400 parses to Infinity, which this refuses like any other number out of range. */
+export function numberField(min: number, max: number) {
+  const rule = `must be a number from ${min} to ${max}`;
+  return z.number(rule).min(min, rule).max(max, rule);
+}
+
+export function shareField() {
+  const rule = 'must be a number above 0 and at most 1';
+  return z.number(rule).gt(0, rule).max(1, rule);
+}
+
+export function booleanField() {
+  return z.boolean('must be true or false');
+}
+
+export function textField() {
+  return z.string('must be a string');
+}
+
+export function choiceField<const T extends readonly [string, ...string[]]>(values: T) {
+  return z.enum(values, `must be one of ${values.join(', ')}`);
+}
+
+/** A field that other servers act on and this one does not: only the value that changes nothing passes. */
+export function neutralField<const T extends number | string>(neutral: T) {
+  return z.literal(
+    neutral,
+    `is not supported; leave it out or set it to ${JSON.stringify(neutral)}`,
+  );
+}

@@ -1,0 +1,112 @@
+#!/usr/bin/env node
+// Starts the server: settings, engine, HTTP, and what happens at SIGTERM. The only file that knows every folder.
+import type { Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { createAdaptorServer } from '@hono/node-server';
+import { type Config, readCommandLine } from './config.ts';
+import { type Engine, startEngine } from './engine/client.ts';
+import { createGenerator } from './generation/generator.ts';
+import { loadTokenizer } from './generation/tokenizer.ts';
+import { createApp } from './http/app.ts';
+import { Drain } from './http/drain.ts';
+import { createLogger, type Logger } from './log.ts';
+import { createMetrics } from './metrics.ts';
+
+/** How long answers already complete may take to reach their clients. */
+const FLUSH_TIMEOUT_MS = 2000;
+
+async function serve(config: Config): Promise<void> {
+  const logger = createLogger(config.logLevel);
+  const tokenizer = await loadTokenizer(config.model);
+  const engine = await startEngine({
+    modelFolder: config.model,
+    device: config.device,
+    libraryPath: config.ortLibrary,
+    threads: config.threads,
+    maxSequences: config.maxSequences,
+    maxLength: config.maxModelLen,
+    prefillChunk: config.prefillChunk,
+    queueLimit: config.queueLimit,
+  });
+  const metrics = createMetrics(engine);
+  engine.onStep((report) => metrics.stepTaken(report));
+  const drain = new Drain();
+  const app = createApp({
+    engine,
+    generator: createGenerator(engine, tokenizer, metrics),
+    metrics,
+    logger,
+    drain,
+    limits: config,
+  });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const address = await listen(server, config);
+  announce(config, engine, address, logger);
+  stopOnSignal(async () => {
+    logger.info('stopping: new requests are refused, running ones may finish');
+    await drain.drain(config.shutdownTimeoutMs);
+    await closeServer(server);
+    await engine.close();
+    logger.info('stopped');
+  });
+}
+
+function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+  });
+}
+
+function announce(config: Config, engine: Engine, address: AddressInfo, logger: Logger): void {
+  const { manifest, model } = engine;
+  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
+  const url = `http://${host}:${address.port}`;
+  logger.info(
+    {
+      url,
+      model: manifest.id,
+      device: model.device,
+      maxSequences: model.maxSequences,
+      maxLength: model.maxLength,
+      kvCacheBytes: model.kvCacheBytes,
+      queueLimit: config.queueLimit,
+    },
+    `serving ${manifest.id} at ${url}/v1 on ${model.device}: ${model.maxSequences} sequences of up to ${model.maxLength} tokens, ${config.queueLimit} more may wait`,
+  );
+}
+
+function stopOnSignal(stop: () => Promise<void>): void {
+  let isStopping = false;
+  const onSignal = (): void => {
+    if (isStopping) return;
+    isStopping = true;
+    stop().then(() => process.exit(0), fail);
+  };
+  process.on('SIGTERM', onSignal);
+  process.on('SIGINT', onSignal);
+}
+
+/** Lets complete answers reach their clients; a client that does not read them is left. */
+async function closeServer(server: Server): Promise<void> {
+  const timer = setTimeout(() => server.closeAllConnections(), FLUSH_TIMEOUT_MS);
+  await new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  clearTimeout(timer);
+}
+
+function fail(error: unknown): never {
+  const message = error instanceof Error ? error.message : String(error);
+  process.stderr.write(`qsft-server: ${message}\n`);
+  process.exit(1);
+}
+
+try {
+  // biome-ignore lint/style/noProcessEnv: the one place that reads the environment
+  const command = readCommandLine(process.argv.slice(2), process.env);
+  if (command.kind === 'help') process.stdout.write(command.text);
+  else await serve(command.config);
+} catch (error) {
+  fail(error);
+}

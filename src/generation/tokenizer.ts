@@ -3,6 +3,7 @@
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Tokenizer } from '@huggingface/tokenizers';
+import { z } from 'zod';
 import { ServerError } from '../errors.ts';
 
 export interface TextTokenizer {
@@ -14,6 +15,8 @@ export interface TextTokenizer {
   /** One token as text on its own, special tokens by their name. */
   tokenText(id: number): string;
 }
+
+const decoderSchema = z.object({ decoder: z.object({ type: z.string() }).nullish() });
 
 export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   const [definition, config] = await Promise.all([
@@ -30,8 +33,9 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
       .filter(([, token]) => token.special)
       .map(([id]) => id),
   );
-  // Without a decoder the library joins tokens with spaces; the tokens themselves are the text.
-  const tokensAreText = tokenizer.decoder === null;
+  // Without a decoder the library joins tokens with spaces; here, as with the decoder that only joins, they are the text.
+  const decoderType = decoderSchema.parse(definition).decoder?.type;
+  const tokensAreText = decoderType === undefined || decoderType === 'Fuse';
   const isReversible = tokensAreText && tokenizer.normalizer === null;
 
   function decode(ids: readonly number[]): string {
@@ -52,6 +56,7 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
     if (unknown !== -1) {
       throw unknownText(tokens[unknown] ?? '');
     }
+    // Such a tokenizer writes a token for unknown text, or drops it; the model would see another prompt.
     if (isReversible) {
       const difference = firstDifference(text, decode(ids));
       if (difference !== -1) throw unknownText(text.slice(difference));

@@ -117,7 +117,8 @@ export function completionRequestSchema(limits: Limits) {
 }
 
 function promptSchema(limits: Limits) {
-  const tokenIds = z.array(z.int().nonnegative()).min(1);
+  const tokenId = integerField(0, MAX_INT32);
+  const tokenIds = z.array(tokenId).min(1, 'must not be empty');
   return z
     .union(
       [z.string(), z.array(z.string()).min(1), tokenIds, z.array(tokenIds).min(1)],

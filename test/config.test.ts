@@ -1,0 +1,44 @@
+import { describe, expect, it } from 'vitest';
+import { type Config, ConfigError, readCommandLine, settingsTable } from '../src/config.ts';
+
+function config(args: string[], environment: Record<string, string> = {}): Config {
+  const command = readCommandLine(args, environment);
+  if (command.kind !== 'serve') throw new Error('expected a configuration');
+  return command.config;
+}
+
+describe('readCommandLine', () => {
+  it('serves the bundled policy on the loopback address by default', () => {
+    expect(config([])).toMatchObject({ host: '127.0.0.1', port: 8000, device: 'cpu' });
+    expect(config([]).model).toMatch(/\/models\/wordle$/);
+  });
+
+  it('reads flags and the environment, and the flag wins', () => {
+    const environment = { QSFT_PORT: '9000', QSFT_QUEUE_LIMIT: '300' };
+    expect(config(['--port', '9001'], environment)).toMatchObject({ port: 9001, queueLimit: 300 });
+  });
+
+  it.each([
+    [['--port', '99999'], {}, '--port must be 0 to 65535; "99999" was given.'],
+    [['--port=-1'], {}, '--port must be 0 to 65535; "-1" was given.'],
+    [['--max-beta', '1e400'], {}, '--max-beta must be 0 to 1000000; "1e400" was given.'],
+    [[], { QSFT_THREADS: 'many' }, 'QSFT_THREADS must be 0 to 1024; "many" was given.'],
+    [['--device', 'tpu'], {}, '--device must be cpu, cuda, cuda:N; "tpu" was given.'],
+    [['--log-level', 'loud'], {}, '--log-level must be silent'],
+    [['--prot', '1'], {}, "Unknown option '--prot'; --help lists the flags."],
+    [['--port'], {}, '--help lists the flags.'],
+    [['extra'], {}, 'extra'],
+    [['--queue-limit', '4'], {}, 'max-n (128) must not exceed queue-limit (4)'],
+  ])('refuses %j with %j in one sentence', (args, environment, message) => {
+    expect(() => config(args, environment)).toThrow(ConfigError);
+    expect(() => config(args, environment)).toThrow(message);
+  });
+
+  it('explains every setting in its help and in the table for the README', () => {
+    const command = readCommandLine(['--help'], {});
+    const help = command.kind === 'help' ? command.text : '';
+    const flags = [...settingsTable().matchAll(/`(--[a-z-]+)`/g)].map(([, flag]) => flag ?? '');
+    expect(flags).toHaveLength(Object.keys(config([])).length);
+    for (const flag of flags) expect(help).toContain(`  ${flag} (QSFT_`);
+  });
+});

@@ -1,0 +1,271 @@
+import { describe, expect, it } from 'vitest';
+import { errorBodySchema } from '../../src/http/schema/error-body.ts';
+import type { ScriptedAnswer } from './scripted-engine.ts';
+import { LIMITS, PROMPT, testApp } from './test-app.ts';
+
+const SHIRE: ScriptedAnswer = { tokens: ['s '], end: 'eos' };
+const ENDLESS: ScriptedAnswer = { tokens: [], end: 'hang' };
+
+async function errorOf(response: Response) {
+  return errorBodySchema.strict().parse(await response.json()).error;
+}
+
+/** Sent as text, because JSON.stringify can write none of the odd numbers. */
+function raw(field: string, value: string): RequestInit {
+  return { body: `{"model":"tiny","prompt":"Wordle:\\n","${field}":${value}}` };
+}
+
+describe('bad input', () => {
+  it.each([
+    ['max_tokens', '0', 'must be an integer from 1 to 2147483647; 0 was given'],
+    ['max_tokens', '1.5', 'must be an integer from 1'],
+    ['max_tokens', '1e300', '1e+300 was given'],
+    ['max_tokens', '"5"', '"5" was given'],
+    ['temperature', '-0.1', 'must be a number from 0 to 2; -0.1 was given'],
+    ['temperature', '2.1', 'must be a number from 0 to 2'],
+    ['temperature', '1e400', 'Infinity was given'],
+    ['temperature', '{}', 'must be a number from 0 to 2; {} was given'],
+    ['top_p', '0', 'must be a number above 0 and at most 1; 0 was given'],
+    ['top_p', '1.01', 'must be a number above 0'],
+    ['top_k', '-2', 'must be an integer from -1'],
+    ['n', '0', 'must be an integer from 1 to 4'],
+    ['n', '1000000000', 'must be an integer from 1 to 4; 1000000000 was given'],
+    ['best_of', '3', 'is not supported; leave it out or set it to the value of n (1)'],
+    ['best_of', '0', 'must be an integer'],
+    ['logprobs', '6', 'must be an integer from 0 to 5; 6 was given'],
+    ['logprobs', 'true', 'true was given'],
+    ['beta', '-1', 'must be a number from 0 to 100; -1 was given'],
+    ['beta', '1e400', 'Infinity was given'],
+    ['beta', '100.5', '100.5 was given'],
+    ['extraction', '"ppo"', 'must be one of kl, entropy, greedy, behavior; "ppo" was given'],
+    ['q', '"advantage"', 'must be one of probability, ratio'],
+    ['seed', '1e30', 'must be an integer from -9007199254740991'],
+    ['seed', '0.5', 'must be an integer'],
+    ['stop', '""', 'must be a string or a list of at most 4 strings'],
+    ['stop', '["a","b","c","d","e"]', 'must be a string or a list of at most 4 strings'],
+    ['stop', '["\\ud800"]', 'must be well-formed Unicode'],
+    ['stream', '1', 'must be true or false; 1 was given'],
+    ['stream_options', 'true', 'must be an object'],
+    ['echo', '"yes"', 'must be true or false'],
+    ['suffix', '"end"', 'is not supported; leave it out or set it to ""'],
+    ['logit_bias', '{"5":1}', 'is not supported'],
+    ['frequency_penalty', '0.5', 'is not supported'],
+    ['presence_penalty', '-1', 'is not supported'],
+    ['prompt', '""', 'must have at least one token'],
+    ['prompt', '[]', 'none of them empty'],
+    ['prompt', '[[]]', 'prompt[0] must not be empty'],
+    ['prompt', '[-1]', 'prompt[0] must be an integer from 0 to 2147483647; -1 was given'],
+    ['prompt', '[1,"a"]', 'must be a string, a list of strings, a list of token ids'],
+    ['prompt', '[1e400]', 'must be a string'],
+    ['prompt', '[999999]', "has token id 999999; the model's ids end at 54"],
+    ['prompt', '"Wordle:\\nS "', 'no token for: "S "'],
+    ['prompt', '"\\udc00"', 'must be well-formed Unicode'],
+    ['prompt', JSON.stringify('x'.repeat(501)), 'must be at most 500 characters'],
+    ['prompt', '["a\\n","b\\n","c\\n","d\\n","e\\n"]', 'must make at most 4 answers'],
+    ['prompt', 'null', 'must be a string'],
+    ['model', '3', 'must be a string; 3 was given'],
+  ])('%s: %s is refused, saying why', async (field, value, message) => {
+    const { complete, submitted } = testApp([SHIRE]);
+    const response = await complete({}, raw(field, value));
+    const error = await errorOf(response);
+    expect(response.status).toBe(400);
+    expect(error.type).toBe('invalid_request_error');
+    expect(error.message).toContain(message);
+    expect(error.param?.split('[')[0]).toBe(field);
+    expect(submitted).toEqual([]);
+  });
+
+  it('takes numbers at the very edge', async () => {
+    const { complete } = testApp([SHIRE]);
+    const edges = [
+      ['temperature', '-0'],
+      ['temperature', '1e-300'],
+      ['beta', '-0'],
+      ['beta', '100'],
+      ['top_k', '-1'],
+      ['top_p', '1e-300'],
+      ['seed', '-9007199254740991'],
+      ['stop', '[]'],
+      ['best_of', '1'],
+    ] as const;
+    for (const [field, value] of edges) {
+      const response = await complete({}, raw(field, value));
+      expect([field, value, response.status]).toEqual([field, value, 200]);
+    }
+  });
+
+  it.each([
+    ['nothing', ''],
+    ['half an object', '{"model":'],
+    ['a bare number word', '{"model": NaN}'],
+  ])('refuses %s as invalid JSON', async (_, body) => {
+    const { complete } = testApp([SHIRE]);
+    const response = await complete({}, { body });
+    expect(response.status).toBe(400);
+    expect((await errorOf(response)).code).toBe('invalid_json');
+  });
+
+  it.each(['[]', '"text"', 'null', '3', '['.repeat(2000) + ']'.repeat(2000)])(
+    'refuses a body that is no object: %.20s',
+    async (body) => {
+      const { complete } = testApp([SHIRE]);
+      const response = await complete({}, { body });
+      expect(response.status).toBe(400);
+      expect((await errorOf(response)).message).toBe('The body must be a JSON object.');
+    },
+  );
+
+  it('asks for the fields that are required', async () => {
+    const { complete } = testApp([SHIRE]);
+    const response = await complete({}, { body: '{"prompt":"Wordle:\\n"}' });
+    expect(await errorOf(response)).toMatchObject({
+      message: 'model is required and must be a string.',
+      param: 'model',
+    });
+  });
+});
+
+describe('limits', () => {
+  it('refuse a prompt that leaves no room for an answer', async () => {
+    const { complete } = testApp([SHIRE]);
+    const response = await complete({ prompt: 'a '.repeat(64) });
+    expect(response.status).toBe(400);
+    expect(await errorOf(response)).toMatchObject({
+      code: 'context_length_exceeded',
+      param: 'prompt',
+      message: expect.stringContaining('maximum context length is 64 tokens'),
+    });
+  });
+
+  it('refuse an answer that does not fit after the prompt', async () => {
+    const { complete } = testApp([SHIRE]);
+    const response = await complete({ prompt: 'a '.repeat(60), max_tokens: 5 });
+    expect(await errorOf(response)).toMatchObject({
+      code: 'context_length_exceeded',
+      param: 'max_tokens',
+      message: expect.stringContaining('the prompt has 60 and max_tokens asks for 5 more'),
+    });
+  });
+
+  it('fit an answer length that nobody asked for', async () => {
+    const { complete, submitted } = testApp([SHIRE]);
+    expect((await complete({ prompt: 'a '.repeat(60) })).status).toBe(200);
+    expect(submitted[0]?.maxTokens).toBe(4);
+  });
+
+  it('refuse a body that is too large, whether its length is announced or not', async () => {
+    const { complete } = testApp([SHIRE]);
+    const body = JSON.stringify({ user: 'x'.repeat(LIMITS.maxBodyBytes) });
+    const chunked = new Blob([body]).stream();
+    const announced = { body, headers: { 'content-length': String(body.length) } };
+    for (const init of [announced, { body }, { body: chunked, duplex: 'half' as const }]) {
+      const response = await complete({}, init);
+      expect(response.status).toBe(413);
+      expect((await errorOf(response)).code).toBe('body_too_large');
+    }
+  });
+
+  it('refuse what the queue has no room for, all or nothing', async () => {
+    const { complete, engine } = testApp([ENDLESS], { queueLimit: 2 });
+    const running = await complete({ stream: true });
+    const response = await complete({ n: 2 });
+    expect(response.status).toBe(429);
+    expect(response.headers.get('retry-after')).toBe('1');
+    expect(await errorOf(response)).toMatchObject({
+      type: 'rate_limit_error',
+      code: 'rate_limit_exceeded',
+    });
+    expect(engine.inFlight.running).toBe(1);
+    await running.body?.cancel();
+  });
+});
+
+describe('routes', () => {
+  it('refuse a model that is not served', async () => {
+    const { app, complete } = testApp([SHIRE]);
+    const completion = await complete({ model: 'gpt-4' });
+    expect(completion.status).toBe(404);
+    expect(await errorOf(completion)).toMatchObject({ code: 'model_not_found', param: 'model' });
+    const model = await app.request('/v1/models/gpt-4');
+    expect(model.status).toBe(404);
+    expect((await errorOf(model)).message).toContain('There is no model "gpt-4"');
+  });
+
+  it.each(['/', '/v1', '/v1/chat/completions', '//v1/models', '/V1/models', '/%ff', '/health'])(
+    'answer %s with an error object',
+    async (path) => {
+      const { app } = testApp([SHIRE]);
+      const response = await app.request(path);
+      expect(response.status).toBe(404);
+      expect((await errorOf(response)).code).toBe('route_not_found');
+    },
+  );
+
+  it.each([
+    ['GET', '/v1/completions', 'POST'],
+    ['DELETE', '/v1/models/tiny', 'GET, HEAD'],
+    ['POST', '/metrics', 'GET, HEAD'],
+  ])('refuse %s %s and name what they take', async (method, path, allowed) => {
+    const { app } = testApp([SHIRE]);
+    const response = await app.request(path, { method });
+    expect(response.status).toBe(405);
+    expect(response.headers.get('allow')).toBe(allowed);
+    expect((await errorOf(response)).code).toBe('method_not_allowed');
+    expect(response.headers.get('x-request-id')).toMatch(/^req-/);
+  });
+
+  it('say nothing about the inside of a failure nobody foresaw', async () => {
+    const { complete, log, metric } = testApp([]);
+    const response = await complete({});
+    expect(response.status).toBe(500);
+    expect(await errorOf(response)).toEqual({
+      message: 'The server failed; its log has the cause.',
+      type: 'server_error',
+      param: null,
+      code: 'internal_error',
+    });
+    expect(JSON.stringify(log)).toContain('the script has no answers');
+    expect(await metric('qsft_rejected_total{reason="internal_error"}')).toBe(1);
+  });
+
+  it('keep a plain request id and replace any other', async () => {
+    const { app } = testApp([SHIRE]);
+    const idFor = async (given: string) => {
+      const headers = { 'x-request-id': given };
+      return (await app.request('/health/live', { headers })).headers.get('x-request-id');
+    };
+    expect(await idFor('Trace-1.a_b')).toBe('Trace-1.a_b');
+    expect(await idFor('two words')).toMatch(/^req-/);
+    expect(await idFor('x'.repeat(129))).toMatch(/^req-/);
+  });
+
+  it('list the model with what a client needs to know', async () => {
+    const { app } = testApp([SHIRE]);
+    const model = {
+      id: 'tiny',
+      object: 'model',
+      created: 1_750_000_000,
+      owned_by: 'qsft',
+      max_model_len: 64,
+      qsft: { beta: 4, extraction: 'kl', q: 'probability' },
+    };
+    expect(await (await app.request('/v1/models')).json()).toEqual({
+      object: 'list',
+      data: [model],
+    });
+    expect(await (await app.request('/v1/models/tiny')).json()).toEqual(model);
+  });
+
+  it('count requests by route pattern, whatever the path was', async () => {
+    const { app, complete, metric } = testApp([SHIRE]);
+    await complete({ prompt: PROMPT });
+    await app.request('/v1/models/a');
+    await app.request('/v1/models/b');
+    await app.request('/nowhere');
+    const count = (method: string, route: string, status: number) =>
+      metric(`qsft_http_requests_total{method="${method}",route="${route}",status="${status}"}`);
+    expect(await count('POST', '/v1/completions', 200)).toBe(1);
+    expect(await count('GET', '/v1/models/:id', 404)).toBe(2);
+    expect(await count('GET', 'none', 404)).toBe(1);
+  });
+});

@@ -1,0 +1,140 @@
+// An engine whose answers a test writes down. It keeps the promises of `Engine`, without a model.
+import type { Engine, SequenceInput } from '../../src/engine/client.ts';
+import type { SequenceEvent, TokenLogprobs } from '../../src/engine/messages.ts';
+import { ServerError } from '../../src/errors.ts';
+import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+
+export interface ScriptedAnswer {
+  /** Each must be one token of the tokenizer. */
+  readonly tokens: readonly string[];
+  /** `hang` waits to be cancelled. */
+  readonly end: 'eos' | 'length' | 'error' | 'hang';
+}
+
+export interface ScriptedEngine {
+  readonly engine: Engine;
+  readonly submitted: SequenceInput[];
+  /** Sequences that ended because they were left or their signal was aborted. */
+  readonly cancelled: () => number;
+}
+
+const MAX_LENGTH = 64;
+
+export function scriptedEngine(
+  tokenizer: TextTokenizer,
+  answers: readonly ScriptedAnswer[],
+  queueLimit = 8,
+): ScriptedEngine {
+  const submitted: SequenceInput[] = [];
+  let cancelled = 0;
+  let running = 0;
+
+  async function* play(
+    input: SequenceInput,
+    answer: ScriptedAnswer,
+    signal: AbortSignal,
+  ): AsyncGenerator<SequenceEvent> {
+    let isFinished = false;
+    try {
+      if (input.promptLogprobs) yield { kind: 'prompt', id: 0, positions: scorePrompt(input) };
+      for (const text of answer.tokens) {
+        if (signal.aborted) return;
+        yield tokenEvent(tokenizer, text, input.topLogprobs);
+      }
+      if (answer.end === 'hang') {
+        await aborted(signal);
+        yield { kind: 'finish', id: 0, reason: 'cancelled' };
+        return;
+      }
+      isFinished = true;
+      yield { kind: 'finish', id: 0, reason: answer.end, message: 'The script says so.' };
+    } finally {
+      running -= 1;
+      if (!isFinished) cancelled += 1;
+    }
+  }
+
+  const engine: Engine = {
+    model: { device: 'script', maxSequences: 4, maxLength: MAX_LENGTH, kvCacheBytes: 0 },
+    manifest: {
+      format_version: 1,
+      id: 'tiny',
+      created: 1_750_000_000,
+      precision: 'fp32',
+      vocab_size: tokenizer.vocabularySize,
+      max_length: MAX_LENGTH,
+      eos_token_ids: [0],
+      reserved_token_ids: [],
+      prompt_prefix: null,
+      kv_cache: {
+        dtype: 'float32',
+        behavior: { layers: 1, kv_heads: 1, head_dim: 8 },
+        value: { layers: 1, kv_heads: 1, head_dim: 8 },
+      },
+      defaults: { beta: 4, extraction: 'kl', q: 'probability' },
+      support_threshold: 0.001,
+      training: {},
+      files: {},
+    },
+    healthy: true,
+    get inFlight() {
+      return { waiting: 0, running };
+    },
+    generate(inputs, signal) {
+      if (running + inputs.length > queueLimit) {
+        throw new ServerError('queue_full', 'The queue is full.');
+      }
+      return inputs.map((input, index) => {
+        const answer = answers[index % answers.length];
+        if (answer === undefined) throw new Error('the script has no answers');
+        running += 1;
+        submitted.push(input);
+        return play(input, answer, signal);
+      });
+    },
+    onStep: () => () => {},
+    close: () => Promise.resolve(),
+  };
+  return { engine, submitted, cancelled: () => cancelled };
+}
+
+function tokenEvent(
+  tokenizer: TextTokenizer,
+  text: string,
+  topLogprobs: number | null,
+): SequenceEvent {
+  const [tokenId, ...rest] = tokenizer.encode(text);
+  if (tokenId === undefined || rest.length > 0) {
+    throw new Error(`${JSON.stringify(text)} is not one token`);
+  }
+  const event = {
+    kind: 'token',
+    id: 0,
+    tokenId,
+    logprob: -0.5,
+    behaviorLogprob: -0.75,
+    value: 0.25,
+    kl: 0.125,
+  } as const;
+  return topLogprobs === null ? event : { ...event, top: top(tokenId, topLogprobs) };
+}
+
+function scorePrompt(input: SequenceInput): TokenLogprobs[] {
+  return input.promptIds
+    .slice(1)
+    .map((tokenId) => ({ tokenId, logprob: -1.5, top: top(tokenId, input.topLogprobs ?? 0) }));
+}
+
+function top(tokenId: number, count: number): TokenLogprobs['top'] {
+  return Array.from({ length: count }, (_, rank) => ({
+    tokenId: tokenId + rank + 1,
+    logprob: -rank,
+  }));
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener('abort', () => resolve(), { once: true });
+  });
+}

@@ -12,12 +12,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 import onnx
 from onnx import ModelProto
+from transformers import AutoConfig
 
 from qsft.export.contract import TOKENIZER_FILES, ModelRole, Precision
 from qsft.export.options import ExportError
+
+CONFIG_FILE = "config.json"
 
 # Weights of int4 and int8 are quantized in blocks of 32; activations to int8 (accuracy level 4).
 BUILDER_OPTIONS = (
@@ -90,11 +94,22 @@ def _stage(checkpoint: Path, role: ModelRole, staging: Path) -> Path:
     folder = staging / role
     folder.mkdir()
     for file in (checkpoint / role).iterdir():
-        (folder / file.name).symlink_to(file.resolve())
+        if file.name != CONFIG_FILE:
+            (folder / file.name).symlink_to(file.resolve())
     for name in TOKENIZER_FILES:
         if not (folder / name).exists():
             (folder / name).symlink_to((checkpoint / name).resolve())
+    (folder / CONFIG_FILE).write_text(json.dumps(_config_for_builder(checkpoint / role)))
     return folder
+
+
+def _config_for_builder(folder: Path) -> dict[str, Any]:
+    """The builder gives a window only to layers typed so; Mistral means all by typing none."""
+    raw: dict[str, Any] = json.loads((folder / CONFIG_FILE).read_text())
+    config = AutoConfig.from_pretrained(folder)
+    if getattr(config, "sliding_window", None) and not hasattr(config, "layer_types"):
+        raw["layer_types"] = ["sliding_attention"] * config.num_hidden_layers
+    return raw
 
 
 def _read_shape(config: Path) -> DecoderShape:

@@ -6,7 +6,11 @@ from onnx import GraphProto, numpy_helper
 
 from qsft.policy.extraction import RESERVED_LOGIT, RESERVED_SCORE
 
-# N scored rows, V tokens. Constants (scalars but for `reserved`, (V,)) are added as initializers.
+# N scored rows, V tokens; constants are added as initializers. Every line with (N, V) is a pass over
+# memory, a large part of a big batch's step on a CPU, so the form is chosen for few and fast ones:
+# - adding the lowest float32 gives exactly the lowest float32: no selection is needed to mask;
+# - π_φ^ratio is 1 or π_φ, so that q = min(p_θ / π_φ^ratio, 1) is either form without a branch;
+# - log Σ exp(scores) is one score minus its log-probability.
 COMBINE = """
 combine (
     float[scored, {vocab}] behavior_logits, float[scored, {vocab}] value_logits,
@@ -16,35 +20,40 @@ combine (
     float[scored, {vocab}] value_probs, float[scored] log_normalizer, float[scored] kl,
     int64[scored] argmax
 ) {{
-    masked_logits = Where (reserved, reserved_logit, behavior_logits)
+    reserved_logits = Max (reserved_scores, reserved_logit)
+    emittable = Exp (reserved_scores)
+    masked_logits = Add (behavior_logits, reserved_logits)
     behavior_logprobs = LogSoftmax <axis = -1> (masked_logits)
     value = Softmax <axis = -1> (value_logits)
+    value_probs = Mul (value, emittable)
 
-    behavior = Exp (behavior_logprobs)
-    unclamped = Div (value, behavior)
-    clamped = Min (unclamped, one)
-    unsupported = Less (behavior, support_threshold)
-    value_ratio = Where (unsupported, zero, clamped)
     ratio_column = Unsqueeze (ratio, last_axis)
-    wants_ratio = Greater (ratio_column, zero)
-    q = Where (wants_ratio, value_ratio, value)
+    log_divisor = Mul (ratio_column, behavior_logprobs)
+    divisor = Exp (log_divisor)
+    quotient = Div (value, divisor)
+    clamped = Min (quotient, one)
+    unsupported = Less (divisor, support_threshold)
+    q = Where (unsupported, zero, clamped)
 
     weight_column = Unsqueeze (behavior_weight, last_axis)
     beta_column = Unsqueeze (beta, last_axis)
     weighted_behavior = Mul (weight_column, behavior_logprobs)
     weighted_value = Mul (beta_column, q)
-    unmasked_scores = Add (weighted_behavior, weighted_value)
-    scores = Where (reserved, reserved_score, unmasked_scores)
-    value_probs = Where (reserved, zero, value)
+    weighted = Add (weighted_behavior, weighted_value)
+    scores = Add (weighted, reserved_scores)
 
-    normalizer_column = ReduceLogSumExp <keepdims = 1> (scores, last_axis)
-    log_normalizer = Squeeze (normalizer_column, last_axis)
-    log_policy = Sub (scores, normalizer_column)
+    log_policy = LogSoftmax <axis = -1> (scores)
     policy = Exp (log_policy)
     log_ratio = Sub (log_policy, behavior_logprobs)
     divergence = Mul (policy, log_ratio)
     kl = ReduceSum <keepdims = 0> (divergence, last_axis)
-    argmax = ArgMax <axis = -1, keepdims = 0> (scores)
+
+    best = ArgMax <axis = -1, keepdims = 1> (scores)
+    argmax = Squeeze (best, last_axis)
+    best_score = GatherElements <axis = -1> (scores, best)
+    best_log_policy = GatherElements <axis = -1> (log_policy, best)
+    normalizer_column = Sub (best_score, best_log_policy)
+    log_normalizer = Squeeze (normalizer_column, last_axis)
 }}
 """
 
@@ -53,12 +62,11 @@ def combine_graph(
     vocab_size: int, reserved_token_ids: tuple[int, ...], support_threshold: float
 ) -> GraphProto:
     """The graph from both models' logits and the step weights to the policy's outputs."""
-    reserved = np.zeros(vocab_size, dtype=np.bool_)
-    reserved[list(reserved_token_ids)] = True
+    reserved_scores = np.zeros(vocab_size, dtype=np.float32)
+    reserved_scores[list(reserved_token_ids)] = RESERVED_SCORE
     constants = {
-        "reserved": reserved,
+        "reserved_scores": reserved_scores,
         "reserved_logit": np.float32(RESERVED_LOGIT),
-        "reserved_score": np.float32(RESERVED_SCORE),
         "support_threshold": np.float32(support_threshold),
         "zero": np.float32(0),
         "one": np.float32(1),

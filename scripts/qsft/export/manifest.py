@@ -8,7 +8,7 @@ from typing import Any
 
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole
-from qsft.export.options import ExportError, ExportOptions, Verification
+from qsft.export.options import ExportOptions, Verification
 
 
 def write_manifest(
@@ -23,23 +23,13 @@ def write_manifest(
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
 
-def common_shape(shapes: dict[ModelRole, DecoderShape]) -> DecoderShape:
-    """Check that both models speak of the same tokens and positions."""
-    behavior, value = shapes["behavior"], shapes["value"]
-    for field in ("vocab_size", "max_length"):
-        ours, theirs = getattr(behavior, field), getattr(value, field)
-        if ours != theirs:
-            raise ExportError(f"{field}: behavior has {ours}, value has {theirs}")
-    return behavior
-
-
 def _manifest(
     folder: Path,
     options: ExportOptions,
     shapes: dict[ModelRole, DecoderShape],
     verification: Verification,
 ) -> dict[str, Any]:
-    common = common_shape(shapes)
+    common = shapes["behavior"]  # both models have the same tokens and positions
     return {
         "format_version": FORMAT_VERSION,
         "id": options.id,

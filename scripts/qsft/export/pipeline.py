@@ -8,6 +8,7 @@ from onnx import ModelProto
 
 from qsft.export.builder import DecoderShape, build_decoder
 from qsft.export.combine_graph import combine_graph
+from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
     CHAT_TEMPLATE_FILE,
     MODEL_ROLES,
@@ -18,7 +19,7 @@ from qsft.export.contract import (
     weights_file,
 )
 from qsft.export.decoder_graph import adapt_decoder
-from qsft.export.manifest import common_shape, write_manifest
+from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
 from qsft.export.step_graph import compose_step
 from qsft.export.verify import verify_policy
@@ -40,7 +41,7 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         folder.mkdir()
         shapes = _write_graphs(checkpoint, folder, options)
         _copy_tokenizer(checkpoint, folder)
-        verification = verify_policy(checkpoint, folder, options, common_shape(shapes))
+        verification = verify_policy(checkpoint, folder, options, shapes["behavior"])
         write_manifest(folder, options, shapes, verification)
         if out.exists():
             out.rename(Path(temporary) / "replaced")
@@ -67,8 +68,10 @@ def _write_graphs(
         models[role] = adapt_decoder(built, weights_file(role))
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
-    vocab_size = common_shape(shapes).vocab_size
-    combination = combine_graph(vocab_size, options.reserved_token_ids, options.support_threshold)
+    check_compatible(shapes, options)
+    combination = combine_graph(
+        shapes["behavior"].vocab_size, options.reserved_token_ids, options.support_threshold
+    )
     _save(compose_step(models["behavior"], models["value"], combination), folder / STEP_FILE)
     return shapes
 

@@ -6,8 +6,8 @@ from onnx import GraphProto, numpy_helper
 
 from qsft.policy.extraction import RESERVED_LOGIT, RESERVED_SCORE
 
-# N scored rows, V tokens; constants are added as initializers. Every line with (N, V) is a pass over
-# memory, a large part of a big batch's step on a CPU, so the form is chosen for few and fast ones:
+# N scored rows, V tokens; constants are added as initializers. A line on (N, V) is a pass over the
+# memory, and they add up in a big batch: the form is chosen for few and fast ones.
 # - adding the lowest float32 gives exactly the lowest float32: no selection is needed to mask;
 # - π_φ^ratio is 1 or π_φ, so that q = min(p_θ / π_φ^ratio, 1) is either form without a branch;
 # - log Σ exp(scores) is one score minus its log-probability.

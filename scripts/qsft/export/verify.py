@@ -26,6 +26,7 @@ from qsft.policy.extraction import (
     extract,
     extract_behavior,
     step_weights,
+    weight_columns,
 )
 
 PROMPTS = 8
@@ -115,12 +116,7 @@ def _far_from_threshold(behavior_logits: Tensor, options: ExportOptions) -> list
 
 
 def _columns(weights: Sequence[StepWeights]) -> dict[str, Array]:
-    """The step weights as the graph's inputs, (positions,) each."""
-    return {
-        "beta": np.array([row.beta for row in weights], dtype=np.float32),
-        "behavior_weight": np.array([row.behavior_weight for row in weights], dtype=np.float32),
-        "ratio": np.array([row.ratio for row in weights], dtype=np.float32),
-    }
+    return {name: column.numpy() for name, column in weight_columns(weights).items()}
 
 
 def _extract(

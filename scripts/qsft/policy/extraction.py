@@ -65,13 +65,15 @@ def step_weights(parameters: PolicyParameters) -> StepWeights:
             return StepWeights(0.0, 1.0, ratio)
 
 
-def weight_rows(weights: Sequence[StepWeights]) -> tuple[Tensor, Tensor, Tensor]:
-    """Weights of N rows as the tensors beta, behavior_weight and ratio, (N,) each."""
-    return (
-        torch.tensor([row.beta for row in weights], dtype=torch.float32),
-        torch.tensor([row.behavior_weight for row in weights], dtype=torch.float32),
-        torch.tensor([row.ratio for row in weights], dtype=torch.float32),
-    )
+def weight_columns(weights: Sequence[StepWeights]) -> dict[str, Tensor]:
+    """The weights of N rows by the names of the step graph's inputs, (N,) each."""
+    return {
+        "beta": torch.tensor([row.beta for row in weights], dtype=torch.float32),
+        "behavior_weight": torch.tensor(
+            [row.behavior_weight for row in weights], dtype=torch.float32
+        ),
+        "ratio": torch.tensor([row.ratio for row in weights], dtype=torch.float32),
+    }
 
 
 def extract(
@@ -82,15 +84,15 @@ def extract(
     support_threshold: float,
 ) -> PolicyStep:
     """Combine both models' logits into the policy of each row."""
-    beta, behavior_weight, ratio = (row.unsqueeze(-1) for row in weight_rows(weights))
+    column = {name: rows.unsqueeze(-1) for name, rows in weight_columns(weights).items()}
     reserved = _mask(reserved_token_ids, behavior_logits.shape[-1])
     behavior_logprobs = extract_behavior(behavior_logits, reserved_token_ids)
     # Over all tokens: p_θ = w·π_φ needs the mass that training left on the dummy token.
     value = value_logits.softmax(-1)
-    q = torch.where(
-        ratio > 0, value_ratio(value, behavior_logprobs.exp(), support_threshold), value
-    )
-    scores = (behavior_weight * behavior_logprobs + beta * q).masked_fill(reserved, RESERVED_SCORE)
+    ratio = value_ratio(value, behavior_logprobs.exp(), support_threshold)
+    q = torch.where(column["ratio"] > 0, ratio, value)
+    combined = column["behavior_weight"] * behavior_logprobs + column["beta"] * q
+    scores = combined.masked_fill(reserved, RESERVED_SCORE)
 
     log_normalizer = scores.logsumexp(-1)
     log_policy = scores - log_normalizer.unsqueeze(-1)

@@ -1,0 +1,121 @@
+"""The stored step graph: its interface, its operators and that it shares its weights."""
+
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from onnx import TensorProto, helper
+from onnxruntime import InferenceSession
+
+from qsft.export.combine_graph import combine_graph
+from qsft.export.differences import largest_difference, outputs_of
+from qsft.policy.extraction import PolicyParameters, extract, step_weights, weight_columns
+
+SHARED_INPUTS = {
+    "input_ids": (TensorProto.INT64, ["batch", "sequence"]),
+    "seqlens_k": (TensorProto.INT32, ["batch"]),
+    "total_sequence_length": (TensorProto.INT32, []),
+    "score_index": (TensorProto.INT64, ["scored"]),
+}
+WEIGHTS = {name: (TensorProto.FLOAT, ["scored"]) for name in ("beta", "behavior_weight", "ratio")}
+POLICY_OUTPUTS = {
+    "scores": (TensorProto.FLOAT, ["scored", 58]),
+    "behavior_logprobs": (TensorProto.FLOAT, ["scored", 58]),
+    "value_probs": (TensorProto.FLOAT, ["scored", 58]),
+    "log_normalizer": (TensorProto.FLOAT, ["scored"]),
+    "kl": (TensorProto.FLOAT, ["scored"]),
+    "argmax": (TensorProto.INT64, ["scored"]),
+}
+
+Interface = dict[str, tuple[int, list[str | int]]]
+
+
+def cache(prefix: str) -> Interface:
+    shape: list[str | int] = ["batch", 1, "cache_length", 16]
+    names = [f"{prefix}.{layer}.{part}" for layer in (0, 1) for part in ("key", "value")]
+    return {name: (TensorProto.FLOAT, shape) for name in names}
+
+
+def interface(values: list[onnx.ValueInfoProto]) -> Interface:
+    return {
+        value.name: (
+            value.type.tensor_type.elem_type,
+            [d.dim_param or d.dim_value for d in value.type.tensor_type.shape.dim],
+        )
+        for value in values
+    }
+
+
+def load(folder: Path, name: str) -> onnx.GraphProto:
+    return onnx.load(folder / name, load_external_data=False).graph
+
+
+def test_the_step_graph_has_the_contracts_inputs_and_outputs(tiny_policy: Path) -> None:
+    graph = load(tiny_policy, "step.onnx")
+    caches = cache("behavior.past") | cache("value.past")
+    assert interface(graph.input) == SHARED_INPUTS | WEIGHTS | caches
+    caches = cache("behavior.present") | cache("value.present")
+    assert interface(graph.output) == POLICY_OUTPUTS | caches
+
+
+@pytest.mark.parametrize("role", ["behavior", "value"])
+def test_each_model_stands_alone(role: str, tiny_policy: Path) -> None:
+    graph = load(tiny_policy, f"{role}.onnx")
+    assert interface(graph.input) == SHARED_INPUTS | cache("past")
+    logits = {"logits": (TensorProto.FLOAT, ["scored", 58])}
+    assert interface(graph.output) == logits | cache("present")
+
+
+def test_the_fused_operators_are_kept(tiny_policy: Path) -> None:
+    operators = Counter(node.op_type for node in load(tiny_policy, "step.onnx").node)
+    layers = 2 * 2  # of both models
+    assert operators["GroupQueryAttention"] == layers
+    assert operators["SkipSimplifiedLayerNormalization"] == 2 * layers
+    assert operators["SimplifiedLayerNormalization"] == 2
+    projections_of_a_layer = 5  # query, key and value are one
+    assert operators["MatMul"] == projections_of_a_layer * layers + 2
+
+
+def test_weights_are_on_disk_once(tiny_policy: Path) -> None:
+    step = load(tiny_policy, "step.onnx")
+    for role in ("behavior", "value"):
+        own = load(tiny_policy, f"{role}.onnx").initializer
+        alone = {tensor.name: list(tensor.external_data) for tensor in own}
+        shared = {
+            tensor.name.removeprefix(f"{role}."): list(tensor.external_data)
+            for tensor in step.initializer
+            if tensor.name.startswith(f"{role}.")
+        }
+        assert shared == alone
+        assert all(data[0].value == f"{role}.onnx.data" for data in alone.values())
+
+
+@pytest.mark.parametrize("scale", [1.0, 30.0])
+def test_the_combination_is_the_references(scale: float) -> None:
+    generator = torch.Generator().manual_seed(0)
+    weights = [
+        step_weights(PolicyParameters(extraction, beta, q))
+        for extraction in ("kl", "entropy", "greedy", "behavior")
+        for beta in (0.0, 1.0, 64.0)
+        for q in ("probability", "ratio")
+    ]
+    behavior, value = (
+        torch.randn(len(weights), 300, generator=generator) * scale for _ in range(2)
+    )
+    graph = combine_graph(300, (0, 7), 1e-3)
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 22)], ir_version=10)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    names = [output.name for output in session.get_outputs()]
+    feeds = {
+        "behavior_logits": behavior.numpy(),
+        "value_logits": value.numpy(),
+        **{name: column.numpy() for name, column in weight_columns(weights).items()},
+    }
+    actual = dict(zip(names, session.run(names, feeds), strict=True))
+    expected = extract(behavior, value, weights, (0, 7), 1e-3)
+    assert largest_difference(actual, outputs_of(expected)) < 1e-5
+    assert actual["argmax"].tolist() == expected.argmax.tolist()
+    assert (actual["scores"][:, [0, 7]] == np.finfo(np.float32).min).all()

@@ -1,8 +1,15 @@
 // The engine as the main thread sees it: submit sequences, read their events. Everything else is the worker's.
-
+import { Worker } from 'node:worker_threads';
 import type { PolicyManifest } from '../policy/manifest.ts';
-import type { EngineModel, SequenceEvent, SequenceRequest, StepReport } from './messages.ts';
+import type {
+  EngineModel,
+  FromWorker,
+  SequenceEvent,
+  SequenceRequest,
+  StepReport,
+} from './messages.ts';
 import type { EngineOptions } from './options.ts';
+import { WorkerEngine } from './worker-engine.ts';
 
 /** A sequence to decode; the engine gives it its id. */
 export type SequenceInput = Omit<SequenceRequest, 'id'>;
@@ -29,6 +36,33 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-export function startEngine(_options: EngineOptions): Promise<Engine> {
-  throw new Error('not built yet');
+/**
+ * Rejects with one sentence when the policy cannot be served as asked. Node runs workers from built files alone:
+ * a test that runs this source names the worker that was built from it.
+ */
+export async function startEngine(
+  options: EngineOptions,
+  workerUrl: URL = new URL('./worker.js', import.meta.url),
+): Promise<Engine> {
+  const worker = new Worker(workerUrl, { workerData: options });
+  const message = await firstMessage(worker);
+  if (message.type === 'ready') {
+    return new WorkerEngine(worker, message.model, message.manifest, options.queueLimit);
+  }
+  throw new Error(message.type === 'failed' ? message.message : 'The worker spoke out of turn.');
+}
+
+function firstMessage(worker: Worker): Promise<FromWorker> {
+  return new Promise((resolve, reject) => {
+    const onExit = (code: number): void => {
+      reject(new Error(`The engine's worker exited with code ${code} before it was ready.`));
+    };
+    worker.once('error', reject);
+    worker.once('exit', onExit);
+    worker.once('message', (message: FromWorker) => {
+      worker.off('error', reject);
+      worker.off('exit', onExit);
+      resolve(message);
+    });
+  });
 }

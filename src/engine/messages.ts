@@ -73,10 +73,13 @@ export type SequenceEvent = PromptEvent | TokenEvent | FinishEvent;
 export interface StepReport {
   readonly kind: 'prefill' | 'decode';
   readonly batchSize: number;
+  /** Prompt tokens run by a prefill, answer tokens drawn by a decode. */
   readonly tokens: number;
   readonly durationMs: number;
   readonly waiting: number;
   readonly running: number;
+  /** Why the run failed, for the log; its sequences have ended with reason `error`. */
+  readonly error?: string;
 }
 
 export type ToWorker =

@@ -1,0 +1,70 @@
+// The engine without its thread: messages in, one step at a time, messages out.
+import type { Policy } from '../policy/policy.ts';
+import { tokensRun } from '../policy/step-batch.ts';
+import type { FromWorker, SequenceEvent, ToWorker } from './messages.ts';
+import type { Scheduler, StepPlan } from './scheduler.ts';
+import { StepEvents } from './step-events.ts';
+
+export class EngineLoop {
+  readonly #policy: Policy;
+  readonly #scheduler: Scheduler;
+  readonly #post: (message: FromWorker) => void;
+  readonly #stepEvents = new StepEvents();
+
+  constructor(policy: Policy, scheduler: Scheduler, post: (message: FromWorker) => void) {
+    this.#policy = policy;
+    this.#scheduler = scheduler;
+    this.#post = post;
+  }
+
+  /** Between steps only. */
+  receive(message: Exclude<ToWorker, { type: 'close' }>): void {
+    switch (message.type) {
+      case 'submit':
+        for (const request of message.requests) this.#scheduler.submit(request);
+        return;
+      case 'cancel':
+        if (this.#scheduler.cancel(message.id)) {
+          const event: SequenceEvent = { kind: 'finish', id: message.id, reason: 'cancelled' };
+          this.#post({ type: 'events', events: [event] });
+        }
+    }
+  }
+
+  /** False when there was nothing to do. */
+  step(): boolean {
+    const startMs = performance.now();
+    const plan = this.#scheduler.plan();
+    if (!plan) return false;
+    const { kind, rows, width } = plan;
+    const tokens = rows.reduce((sum, row) => sum + tokensRun(row, width), 0);
+    const { events, error } = this.#run(plan);
+    const report = {
+      kind,
+      batchSize: rows.length,
+      tokens,
+      durationMs: performance.now() - startMs,
+      waiting: this.#scheduler.waiting,
+      running: this.#scheduler.running,
+      ...(error === null ? {} : { error }),
+    };
+    this.#post({ type: 'step', report, events });
+    return true;
+  }
+
+  /** A run that fails takes its own sequences with it and nothing else. */
+  #run(plan: StepPlan): { events: readonly SequenceEvent[]; error: string | null } {
+    let result: ReturnType<Policy['step']>;
+    try {
+      for (const { from, to, tokens } of plan.moves) this.#policy.cache.move(from, to, tokens);
+      result = this.#policy.step(plan);
+    } catch (error) {
+      const events = this.#scheduler.fail(plan).map(({ request }): SequenceEvent => {
+        return { kind: 'finish', id: request.id, reason: 'error', message: 'The model failed.' };
+      });
+      return { events, error: error instanceof Error ? error.message : String(error) };
+    }
+    const outcomes = this.#scheduler.commit(plan, result.tokens);
+    return { events: this.#stepEvents.of(plan, outcomes, result.scores), error: null };
+  }
+}

@@ -1,0 +1,85 @@
+// Turns what a step did into the events its sequences' readers see.
+import type { StepScores } from '../policy/step-outputs.ts';
+import { topTokens } from '../policy/top-tokens.ts';
+import type { SequenceEvent, TokenLogprobs } from './messages.ts';
+import type { Outcome, StepPlan } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
+
+export class StepEvents {
+  /** Scores of prompts that take more than one run. */
+  readonly #prompts = new WeakMap<Sequence, TokenLogprobs[]>();
+
+  of(plan: StepPlan, outcomes: readonly Outcome[], scores: StepScores): SequenceEvent[] {
+    const events: SequenceEvent[] = [];
+    for (const [index, outcome] of outcomes.entries()) {
+      const { sequence, token, finish } = outcome;
+      const { id } = sequence.request;
+      if (plan.scoring === 'every') events.push(...this.#prompt(plan, outcome, scores));
+      if (token !== null) {
+        const position = plan.scoring === 'every' ? plan.width - 1 : index;
+        events.push(tokenEvent(sequence, token, position, scores));
+      }
+      if (finish !== null) events.push({ kind: 'finish', id, reason: finish });
+    }
+    return events;
+  }
+
+  /** Position j of the run scores the prompt token behind it. */
+  #prompt(
+    { width }: StepPlan,
+    { sequence, token, finish }: Outcome,
+    scores: StepScores,
+  ): SequenceEvent[] {
+    const { id, promptIds, topLogprobs } = sequence.request;
+    const positions = this.#prompts.get(sequence) ?? [];
+    const start = positions.length;
+    for (const [offset, tokenId] of promptIds.slice(start + 1, start + 1 + width).entries()) {
+      positions.push(tokenLogprobs(tokenId, offset, topLogprobs ?? 0, scores));
+    }
+    this.#prompts.set(sequence, positions);
+    const isWhole = token !== null || finish !== null;
+    return isWhole ? [{ kind: 'prompt', id, positions }] : [];
+  }
+}
+
+function tokenEvent(
+  { request: { id, topLogprobs } }: Sequence,
+  tokenId: number,
+  position: number,
+  scores: StepScores,
+): SequenceEvent {
+  const { logprob, top } = tokenLogprobs(tokenId, position, topLogprobs ?? 0, scores);
+  return {
+    kind: 'token',
+    id,
+    tokenId,
+    logprob,
+    behaviorLogprob: valueAt(scores.behaviorLogprobs[position], tokenId),
+    value: valueAt(scores.valueProbs[position], tokenId),
+    kl: valueAt(scores.kl, position),
+    ...(topLogprobs === null ? {} : { top }),
+  };
+}
+
+function tokenLogprobs(
+  tokenId: number,
+  position: number,
+  topCount: number,
+  scores: StepScores,
+): TokenLogprobs {
+  const row = scores.scores[position];
+  const logNormalizer = valueAt(scores.logNormalizer, position);
+  const logprobOf = (id: number): number => valueAt(row, id) - logNormalizer;
+  const ids = topCount > 0 && row ? topTokens(row, topCount) : [];
+  return {
+    tokenId,
+    logprob: logprobOf(tokenId),
+    top: ids.map((id) => ({ tokenId: id, logprob: logprobOf(id) })),
+  };
+}
+
+function valueAt(values: Float32Array | undefined, index: number): number {
+  const value = values?.[index];
+  if (value === undefined) throw new Error(`The step has no score ${index}.`);
+  return value;
+}

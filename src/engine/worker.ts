@@ -1,0 +1,72 @@
+// The engine's thread: loads the policy, then alternates between its messages and steps of the loop.
+import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
+import { loadPolicy } from '../policy/load-policy.ts';
+import type { Policy } from '../policy/policy.ts';
+import { EngineLoop } from './loop.ts';
+import type { FromWorker, ToWorker } from './messages.ts';
+import { type EngineOptions, engineOptionsSchema } from './options.ts';
+import { Scheduler } from './scheduler.ts';
+
+/** Positions of a prompt scored in one run: bounds the rows of vocabulary size that a run writes. */
+const promptScoringChunk = 64;
+
+function main(port: MessagePort): void {
+  const post = (message: FromWorker): void => port.postMessage(message);
+  try {
+    serve(port, post, engineOptionsSchema.parse(workerData));
+  } catch (error) {
+    post({ type: 'failed', message: error instanceof Error ? error.message : String(error) });
+    port.close();
+  }
+}
+
+function serve(
+  port: MessagePort,
+  post: (message: FromWorker) => void,
+  options: EngineOptions,
+): void {
+  const { maxSequences, prefillChunk } = options;
+  const maxScored = Math.max(maxSequences, Math.min(prefillChunk, promptScoringChunk));
+  const policy = loadPolicy({
+    ...options,
+    capacity: {
+      sequences: maxSequences,
+      tokens: Math.max(maxSequences, prefillChunk),
+      scored: maxScored,
+    },
+  });
+  const eosTokenIds = new Set(policy.manifest.eos_token_ids);
+  const scheduler = new Scheduler({ maxSequences, prefillChunk, maxScored, eosTokenIds });
+  run(port, new EngineLoop(policy, scheduler, post), policy);
+  post({
+    type: 'ready',
+    manifest: policy.manifest,
+    model: {
+      device: policy.device,
+      maxSequences,
+      maxLength: policy.cache.length,
+      kvCacheBytes: policy.cache.byteLength,
+    },
+  });
+}
+
+/** Steps while there is work, letting the port deliver its messages between two steps; sleeps on the port otherwise. */
+function run(port: MessagePort, loop: EngineLoop, policy: Policy): void {
+  let scheduled: NodeJS.Immediate | null = null;
+  const turn = (): void => {
+    scheduled = loop.step() ? setImmediate(turn) : null;
+  };
+  port.on('message', (message: ToWorker) => {
+    if (message.type === 'close') {
+      if (scheduled) clearImmediate(scheduled);
+      policy.release();
+      port.close();
+      return;
+    }
+    loop.receive(message);
+    scheduled ??= setImmediate(turn);
+  });
+}
+
+if (!parentPort) throw new Error('engine/worker is started by engine/client.');
+main(parentPort);

@@ -13,7 +13,7 @@ import { createLogger, type Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 
 /** How long answers already complete may take to reach their clients. */
-const FLUSH_TIMEOUT_MS = 2000;
+const FLUSH_TIMEOUT_MS = 1000;
 
 async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
@@ -29,7 +29,11 @@ async function serve(config: Config): Promise<void> {
     queueLimit: config.queueLimit,
   });
   const metrics = createMetrics(engine);
-  engine.onStep((report) => metrics.stepTaken(report));
+  engine.onStep((report) => {
+    metrics.stepTaken(report);
+    if (report.error !== undefined)
+      logger.error({ error: report.error }, 'a step of the model failed');
+  });
   const drain = new Drain();
   const app = createApp({
     engine,
@@ -89,10 +93,13 @@ function stopOnSignal(stop: () => Promise<void>): void {
 
 /** Lets complete answers reach their clients; a client that does not read them is left. */
 async function closeServer(server: Server): Promise<void> {
+  // Closing ends the connections that are idle now; those still sending become idle later.
+  const idle = setInterval(() => server.closeIdleConnections(), 20);
   const timer = setTimeout(() => server.closeAllConnections(), FLUSH_TIMEOUT_MS);
   await new Promise<void>((resolve) => {
     server.close(() => resolve());
   });
+  clearInterval(idle);
   clearTimeout(timer);
 }
 

@@ -1,6 +1,9 @@
 // Whether the server takes new work, and when the work it took is done.
 import { ServerError } from '../errors.ts';
 
+/** How long requests that were cut short may take to tell their clients. */
+const CUT_SHORT_GRACE_MS = 1000;
+
 export class Drain {
   /** One for each request being served; aborting it cuts the request short. */
   readonly #inFlight = new Set<AbortController>();
@@ -24,23 +27,29 @@ export class Drain {
     if (this.#inFlight.size === 0) this.#onIdle?.();
   }
 
-  /** Refuses new work and lets running work finish for `timeoutMs`, then cuts it short. Resolves when none is left. */
+  /**
+   * Refuses new work, lets running work finish for `timeoutMs`, then cuts it short.
+   * Resolves when none is left, or when what was cut short does not end: a shutdown must not wait for ever.
+   */
   async drain(timeoutMs: number): Promise<void> {
     this.#isDraining = true;
-    if (this.#inFlight.size === 0) return;
-    const idle = new Promise<void>((resolve) => {
-      this.#onIdle = resolve;
-    });
-    const timer = setTimeout(() => this.#cutShort(), timeoutMs);
-    await idle;
-    clearTimeout(timer);
-  }
-
-  #cutShort(): void {
+    if (await this.#becomesIdle(timeoutMs)) return;
     const reason = new ServerError(
       'shutting_down',
       'The answer was cut short: the server is shutting down.',
     );
     for (const request of this.#inFlight) request.abort(reason);
+    await this.#becomesIdle(CUT_SHORT_GRACE_MS);
+  }
+
+  async #becomesIdle(timeoutMs: number): Promise<boolean> {
+    if (this.#inFlight.size === 0) return true;
+    let timer: NodeJS.Timeout | undefined;
+    await new Promise<void>((resolve) => {
+      this.#onIdle = resolve;
+      timer = setTimeout(resolve, timeoutMs);
+    });
+    clearTimeout(timer);
+    return this.#inFlight.size === 0;
   }
 }

@@ -1,0 +1,77 @@
+// Starts the built server as a process of its own and waits until it serves. For benchmarks and end-to-end tests.
+import { type ChildProcess, spawn } from 'node:child_process';
+import { createInterface } from 'node:readline';
+import { fileURLToPath } from 'node:url';
+
+const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url));
+const START_TIMEOUT_MS = 60_000;
+const STOP_TIMEOUT_MS = 40_000;
+
+export interface ServerProcess {
+  /** Such as `http://127.0.0.1:41234`. */
+  readonly url: string;
+  readonly pid: number;
+  /** Sends the signal and waits for the end. */
+  stop(signal?: NodeJS.Signals): Promise<number | null>;
+}
+
+/** What a process that did not get as far as serving left behind. */
+export class StartupError extends Error {
+  override readonly name = 'StartupError' as const;
+  readonly exitCode: number | null;
+
+  constructor(message: string, exitCode: number | null) {
+    super(message);
+    this.exitCode = exitCode;
+  }
+}
+
+export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [ENTRY, '--port', '0', ...flags], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let complaints = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    complaints += chunk.toString();
+  });
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => resolve(code));
+  });
+  const url = await Promise.race([
+    announcedUrl(child),
+    exited.then((code) => {
+      throw new StartupError(complaints.trim(), code);
+    }),
+    expire(child, START_TIMEOUT_MS, 'the server did not start'),
+  ]);
+  return {
+    url,
+    pid: child.pid ?? 0,
+    stop(signal = 'SIGTERM') {
+      child.kill(signal);
+      return Promise.race([exited, expire(child, STOP_TIMEOUT_MS, 'the server did not stop')]);
+    },
+  };
+}
+
+/** The start-up line is JSON with the address; later lines are read only so that the pipe stays empty. */
+function announcedUrl(child: ChildProcess): Promise<string> {
+  return new Promise((resolve) => {
+    if (child.stdout === null) return;
+    createInterface({ input: child.stdout }).on('line', (line) => {
+      if (!line.startsWith('{')) return;
+      const entry: { url?: unknown } = JSON.parse(line);
+      if (typeof entry.url === 'string') resolve(entry.url);
+    });
+  });
+}
+
+function expire(child: ChildProcess, timeoutMs: number, message: string): Promise<never> {
+  return new Promise((_, reject) => {
+    const timer = setTimeout(() => {
+      child.kill('SIGKILL');
+      reject(new Error(`${message} within ${timeoutMs} ms`));
+    }, timeoutMs);
+    timer.unref();
+  });
+}

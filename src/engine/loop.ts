@@ -1,5 +1,5 @@
 // The engine without its thread: messages in, one step at a time, messages out.
-import type { Policy } from '../policy/policy.ts';
+import type { Policy, PolicyStep } from '../policy/policy.ts';
 import { tokensRun } from '../policy/step-batch.ts';
 import type { FromWorker, SequenceEvent, ToWorker } from './messages.ts';
 import type { Scheduler, StepPlan } from './scheduler.ts';
@@ -54,9 +54,10 @@ export class EngineLoop {
 
   /** A run that fails takes its own sequences with it and nothing else. */
   #run(plan: StepPlan): { events: readonly SequenceEvent[]; error: string | null } {
-    let result: ReturnType<Policy['step']>;
+    // Not within the try: after half a move no slot could be trusted, so that ends the worker.
+    for (const { from, to, tokens } of plan.moves) this.#policy.cache.move(from, to, tokens);
+    let result: PolicyStep;
     try {
-      for (const { from, to, tokens } of plan.moves) this.#policy.cache.move(from, to, tokens);
       result = this.#policy.step(plan);
     } catch (error) {
       const events = this.#scheduler.fail(plan).map(({ request }): SequenceEvent => {

@@ -1,0 +1,188 @@
+// The engine on its worker thread: the built worker, the real ONNX Runtime, the tiny policy.
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Engine, type SequenceInput, startEngine } from '../../src/engine/client.ts';
+import type { SequenceEvent, StepReport } from '../../src/engine/messages.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
+import { eventually, withDeadline } from '../deadline.ts';
+import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { finishOf, sequenceInput, tokensOf } from './inputs.ts';
+
+const builtWorker = new URL('../../dist/engine/worker.js', import.meta.url);
+
+const options: EngineOptions = {
+  modelFolder: tinyPolicyFolder,
+  device: 'cpu',
+  libraryPath: null,
+  threads: 1,
+  maxSequences: 4,
+  maxLength: null,
+  prefillChunk: 16,
+  queueLimit: 8,
+};
+
+function start(changes: Partial<EngineOptions> = {}, worker = builtWorker): Promise<Engine> {
+  return withDeadline('the engine to start', startEngine({ ...options, ...changes }, worker));
+}
+
+async function read(stream: AsyncIterable<SequenceEvent>): Promise<SequenceEvent[]> {
+  const events: SequenceEvent[] = [];
+  for await (const event of stream) events.push(event);
+  return events;
+}
+
+function readAll(
+  engine: Engine,
+  inputs: readonly SequenceInput[],
+  signal = new AbortController().signal,
+): Promise<SequenceEvent[][]> {
+  return withDeadline('every answer', Promise.all(engine.generate(inputs, signal).map(read)));
+}
+
+/** Long enough that a test can act while it runs. */
+const long = sequenceInput({ maxTokens: 61, sampling: { ...sequenceInput().sampling, topK: 1 } });
+
+describe('the engine', () => {
+  let engine: Engine;
+  beforeAll(async () => {
+    engine = await start();
+  });
+  afterAll(() => engine.close());
+
+  it('says what it serves', () => {
+    expect(engine.model).toEqual({
+      device: 'cpu',
+      maxSequences: 4,
+      maxLength: 64,
+      kvCacheBytes: 4 * 64 * 16 * 4 * 8,
+    });
+    expect(engine.manifest.id).toBe('tiny');
+    expect(engine.healthy).toBe(true);
+  });
+
+  it('answers many sequences, each with one finish at its end', async () => {
+    const inputs = Array.from({ length: 12 }, (_, choice) =>
+      sequenceInput({ sampling: { ...sequenceInput().sampling, choice } }),
+    );
+    const answers = await readAll(engine, inputs);
+    for (const events of answers) {
+      expect(events.filter(({ kind }) => kind === 'finish')).toHaveLength(1);
+      expect(events.at(-1)?.kind).toBe('finish');
+    }
+    const [alone] = await readAll(engine, inputs.slice(5, 6));
+    expect(tokensOf(alone ?? [])).toEqual(tokensOf(answers[5] ?? []));
+    expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+  });
+
+  it('cancels every sequence of a signal', async () => {
+    const controller = new AbortController();
+    const streams = engine.generate(Array<SequenceInput>(6).fill(long), controller.signal);
+    expect(engine.inFlight).toEqual({ waiting: 2, running: 4 });
+    controller.abort();
+    const answers = await withDeadline('cancellation', Promise.all(streams.map(read)));
+    expect(answers.map(finishOf)).toEqual(Array(6).fill('cancelled'));
+    expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+  });
+
+  it('cancels at once what is submitted under an aborted signal', async () => {
+    const answers = await readAll(engine, [long], AbortSignal.abort());
+    expect(answers.map(finishOf)).toEqual(['cancelled']);
+  });
+
+  it('cancels one sequence alone when its reader leaves', async () => {
+    const [left, kept] = engine.generate([long, sequenceInput()], new AbortController().signal);
+    if (!left || !kept) throw new Error('no streams');
+    for await (const event of left) {
+      expect(event.kind).toBe('token');
+      break;
+    }
+    expect(finishOf(await withDeadline('the other answer', read(kept)))).toMatch(/eos|length/);
+    await eventually('the sequence that was left', () => engine.inFlight.running === 0);
+  });
+
+  it('takes all the sequences of a request or none', async () => {
+    const signal = new AbortController().signal;
+    const fill = engine.generate(Array<SequenceInput>(10).fill(sequenceInput()), signal);
+    expect(() => engine.generate(Array<SequenceInput>(3).fill(sequenceInput()), signal)).toThrow(
+      expect.objectContaining({
+        code: 'queue_full',
+        message: 'The queue is full: with this request 9 sequences would wait, and the limit is 8.',
+      }),
+    );
+    expect(engine.inFlight).toEqual({ waiting: 6, running: 4 });
+    await withDeadline('the queue to empty', Promise.all(fill.map(read)));
+  });
+
+  it.each([
+    [{ promptIds: [] }, 'invalid_request', 'at least 1'],
+    [{ promptIds: [4, 58] }, 'invalid_request', 'token id 58: ids go from 0 to 57'],
+    [{ maxTokens: 62 }, 'context_length_exceeded', 'has 3 tokens and max_tokens is 62'],
+  ])('refuses %j', (changes, code, message) => {
+    const { signal } = new AbortController();
+    expect(() => engine.generate([sequenceInput(), sequenceInput(changes)], signal)).toThrow(
+      expect.objectContaining({ code, message: expect.stringContaining(message) }),
+    );
+    expect(engine.inFlight.running).toBe(0);
+  });
+
+  it('reports its steps to those who listen', async () => {
+    const reports: StepReport[] = [];
+    const stop = engine.onStep((report) => reports.push(report));
+    await readAll(engine, [sequenceInput({ maxTokens: 1 })]);
+    stop();
+    await readAll(engine, [sequenceInput({ maxTokens: 1 })]);
+    expect(reports).toHaveLength(1);
+    expect(reports[0]).toMatchObject({ kind: 'prefill', batchSize: 1, tokens: 3 });
+  });
+});
+
+describe('an engine that ends', () => {
+  it('rejects with the reason when the policy cannot be served', async () => {
+    await expect(start({ maxLength: 1000 })).rejects.toThrow(
+      'maxLength is 1000, and tiny was built for at most 64 tokens.',
+    );
+  });
+
+  it('cancels what is in flight when it closes, and refuses more', async () => {
+    const engine = await start();
+    const answers = readAll(engine, [long, long]);
+    await withDeadline('the engine to close', engine.close());
+    expect((await answers).map(finishOf)).toEqual(['cancelled', 'cancelled']);
+    expect(() => engine.generate([long], new AbortController().signal)).toThrow(
+      expect.objectContaining({ code: 'shutting_down' }),
+    );
+  });
+
+  it('fails every sequence when its worker dies', async () => {
+    const model = { device: 'none', maxSequences: 1, maxLength: 64, kvCacheBytes: 0 };
+    const ready = JSON.stringify({ type: 'ready', model, manifest: { vocab_size: 58 } });
+    const engine = await start(
+      {},
+      scriptedWorker(`
+      parentPort.postMessage(${ready});
+      parentPort.on('message', () => { throw new Error('out of memory'); });
+    `),
+    );
+    const answers = await readAll(engine, [long, long]);
+    expect(answers).toEqual(
+      [0, 1].map((id) => [
+        { kind: 'finish', id, reason: 'error', message: 'The engine has stopped.' },
+      ]),
+    );
+    expect(engine.healthy).toBe(false);
+    expect(() => engine.generate([long], new AbortController().signal)).toThrow(
+      expect.objectContaining({ code: 'engine_failed' }),
+    );
+    await withDeadline('the dead engine to close', engine.close());
+  });
+
+  it('rejects when its worker exits before it is ready', async () => {
+    await expect(start({}, scriptedWorker('process.exit(3)'))).rejects.toThrow(
+      "The engine's worker exited with code 3 before it was ready.",
+    );
+  });
+});
+
+function scriptedWorker(source: string): URL {
+  const script = `import { parentPort } from 'node:worker_threads';${source}`;
+  return new URL(`data:text/javascript,${encodeURIComponent(script)}`);
+}

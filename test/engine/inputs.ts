@@ -1,0 +1,32 @@
+// Sequences to submit, with only what a test cares about spelled out.
+import type { SequenceInput } from '../../src/engine/client.ts';
+import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
+
+export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInput {
+  return {
+    promptIds: [4, 10, 11],
+    maxTokens: 8,
+    policy: { extraction: 'kl', beta: 4, q: 'probability' },
+    sampling: { temperature: 1, topK: 0, topP: 1, seed: [1, 0], choice: 0 },
+    topLogprobs: null,
+    promptLogprobs: false,
+    ...changes,
+  };
+}
+
+export function sequenceRequest(id: number, changes: Partial<SequenceInput> = {}): SequenceRequest {
+  return { ...sequenceInput(changes), id };
+}
+
+export function tokensOf(events: readonly SequenceEvent[]): number[] {
+  return events.flatMap((event) => (event.kind === 'token' ? [event.tokenId] : []));
+}
+
+export function logprobsOf(events: readonly SequenceEvent[]): number[] {
+  return events.flatMap((event) => (event.kind === 'token' ? [event.logprob] : []));
+}
+
+export function finishOf(events: readonly SequenceEvent[]): string | null {
+  const last = events.at(-1);
+  return last?.kind === 'finish' ? last.reason : null;
+}

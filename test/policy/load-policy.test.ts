@@ -1,0 +1,94 @@
+import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { loadTinyPolicy, tinyPolicyFolder } from './tiny-policy.ts';
+
+describe('loadPolicy', () => {
+  let folder: string;
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'policy-'));
+    cpSync(tinyPolicyFolder, folder, { recursive: true });
+  });
+  afterEach(() => rmSync(folder, { recursive: true }));
+
+  const load = (): void => loadTinyPolicy({ modelFolder: folder }).release();
+
+  function editManifest(edit: (manifest: Record<string, unknown>) => void): void {
+    const path = join(folder, 'policy.json');
+    const manifest: Record<string, unknown> = JSON.parse(readFileSync(path, 'utf8'));
+    edit(manifest);
+    writeFileSync(path, JSON.stringify(manifest));
+  }
+
+  it('loads what the export wrote', () => {
+    expect(load).not.toThrow();
+  });
+
+  it('refuses a file that changed after the export', () => {
+    writeFileSync(join(folder, 'tokenizer.json'), '{}');
+    expect(load).toThrow(/tokenizer\.json has sha256 [0-9a-f]{64}: policy\.json says/);
+  });
+
+  it('refuses a file that is missing', () => {
+    rmSync(join(folder, 'value.onnx.data'));
+    expect(load).toThrow(/value\.onnx\.data does not exist/);
+  });
+
+  it('refuses a link, which could leave the folder', () => {
+    rmSync(join(folder, 'tokenizer.json'));
+    symlinkSync(join(tinyPolicyFolder, 'tokenizer.json'), join(folder, 'tokenizer.json'));
+    expect(load).toThrow(/tokenizer\.json is not a regular file/);
+  });
+
+  it.each(['../secret', '/etc/passwd', 'a/b', '..', 'a\\b'])('refuses the file name %s', (name) => {
+    editManifest((manifest) => {
+      manifest.files = { ...Object(manifest.files), [name]: '0'.repeat(64) };
+    });
+    expect(load).toThrow('which is not a plain file name');
+  });
+
+  it('names the field of a manifest that is wrong', () => {
+    editManifest((manifest) => {
+      manifest.vocab_size = -1;
+    });
+    expect(load).toThrow(/is not a policy's manifest:.*vocab_size/s);
+  });
+
+  it('refuses special ids outside the vocabulary', () => {
+    editManifest((manifest) => {
+      manifest.eos_token_ids = [58];
+    });
+    expect(load).toThrow('eos_token_ids has 58, and vocab_size is 58: ids end at 57.');
+  });
+
+  it('refuses a graph that is not the manifest’s', () => {
+    editManifest((manifest) => {
+      manifest.vocab_size = 60;
+    });
+    expect(load).toThrow(
+      'step.onnx\'s output "scores" is float32 [?, 58]: it must be float32 [?, 60].',
+    );
+  });
+
+  it('refuses more tokens than the models were built for', () => {
+    expect(() => loadTinyPolicy({ maxLength: 65 })).toThrow(
+      'maxLength is 65, and tiny was built for at most 64 tokens.',
+    );
+  });
+
+  it('gives the cache the length it was asked for', () => {
+    const whole = loadTinyPolicy();
+    const half = loadTinyPolicy({ maxLength: 32 });
+    expect(half.cache.length).toBe(32);
+    expect(half.cache.byteLength * 2).toBe(whole.cache.byteLength);
+    whole.release();
+    half.release();
+  });
+
+  it('says what is wrong with a device it does not know', () => {
+    expect(() => loadTinyPolicy({ device: 'tpu' })).toThrow(
+      'device is "tpu": it must be cpu, cuda or cuda:N.',
+    );
+  });
+});

@@ -1,0 +1,68 @@
+// What the Python reference computed for the tiny policy: `test/fixtures/parity.json`.
+import { readFileSync } from 'node:fs';
+import { z } from 'zod';
+
+const extraction = z.enum(['kl', 'entropy', 'greedy', 'behavior']);
+const q = z.enum(['probability', 'ratio']);
+
+const paritySchema = z.object({
+  uniforms: z.array(
+    z.object({ seed: z.number(), choice: z.int(), step: z.int(), uniform: z.number() }),
+  ),
+  draws: z.array(
+    z.object({
+      scores: z.array(z.number()),
+      temperature: z.number(),
+      top_k: z.int(),
+      top_p: z.number(),
+      uniform: z.number(),
+      token: z.int(),
+    }),
+  ),
+  distributions: z.array(
+    z.object({
+      prompt_ids: z.array(z.int()),
+      behavior_logprobs: z.array(z.number().nullable()),
+      value_probs: z.array(z.number()),
+      policies: z.array(
+        z.object({
+          extraction,
+          beta: z.number(),
+          q,
+          /** Null at reserved tokens. */
+          logprobs: z.array(z.number().nullable()),
+          log_normalizer: z.number(),
+          kl: z.number(),
+          argmax: z.int(),
+        }),
+      ),
+    }),
+  ),
+  sequences: z.array(
+    z.object({
+      extraction,
+      beta: z.number(),
+      q,
+      temperature: z.number(),
+      top_k: z.int(),
+      top_p: z.number(),
+      prompt_ids: z.array(z.int()),
+      seed: z.number(),
+      choice: z.int(),
+      max_tokens: z.int(),
+      tokens: z.array(z.int()),
+      logprobs: z.array(z.number()),
+      finish: z.enum(['eos', 'length']),
+    }),
+  ),
+});
+
+export const parity = paritySchema.parse(
+  JSON.parse(readFileSync(new URL('../fixtures/parity.json', import.meta.url), 'utf8')),
+);
+
+/** An integer seed as the two words the engine takes: its 64-bit two's complement, low first. */
+export function seedWords(seed: number): [number, number] {
+  const bits = BigInt.asUintN(64, BigInt(seed));
+  return [Number(bits & 0xffffffffn), Number(bits >> 32n)];
+}

@@ -1,0 +1,118 @@
+import { afterAll, describe, expect, it } from 'vitest';
+import { stepWeights } from '../../src/policy/parameters.ts';
+import { parity } from './parity.ts';
+import { largestDifference, loadTinyPolicy, policyRow, rowAt, scoresAfter } from './tiny-policy.ts';
+
+const tolerance = 1e-5;
+const prompt = [4, 10, 11, 12, 13, 44];
+
+describe('a step of the policy', () => {
+  const policy = loadTinyPolicy();
+  afterAll(() => policy.release());
+
+  it('gives the distributions of the Python reference', () => {
+    for (const { prompt_ids, policies, behavior_logprobs, value_probs } of parity.distributions) {
+      for (const expected of policies) {
+        const row = policyRow(prompt_ids, 0, stepWeights(expected));
+        const width = prompt_ids.length;
+        const { scores } = policy.step({ firstSlot: 1, rows: [row], width, scoring: 'last' });
+        expect(scores.kl[0]).toBeCloseTo(expected.kl, 4);
+        expect(scores.argmaxWords[0]).toBe(expected.argmax);
+        const logNormalizer = scores.logNormalizer[0] ?? NaN;
+        expect(logNormalizer).toBeCloseTo(expected.log_normalizer, 4);
+        const logprobs = rowAt(scores.scores, 0).map((score) => score - logNormalizer);
+        expectCloseWhereKnown(logprobs, expected.logprobs);
+        expectCloseWhereKnown(rowAt(scores.behaviorLogprobs, 0), behavior_logprobs);
+        expectCloseWhereKnown(rowAt(scores.valueProbs, 0), value_probs);
+      }
+    }
+  });
+
+  it('prefills in chunks as in one run', () => {
+    const whole = scoresAfter(policy, prompt);
+    policy.step({ firstSlot: 2, rows: [policyRow(prompt)], width: 2, scoring: 'last' });
+    policy.step({ firstSlot: 2, rows: [policyRow(prompt, 2)], width: 3, scoring: 'last' });
+    const { scores } = policy.step({
+      firstSlot: 2,
+      rows: [policyRow(prompt, 5)],
+      width: 1,
+      scoring: 'last',
+    });
+    expect(largestDifference(rowAt(scores.scores, 0), whole)).toBeLessThan(tolerance);
+  });
+
+  it('decodes sequences of different lengths in one batch, after a padded prefill', () => {
+    const sequences = [prompt, [4, 20], [4, 31, 8, 9]];
+    const prompts = sequences.map((tokens) => policyRow(tokens.slice(0, -1)));
+    policy.step({ firstSlot: 0, rows: prompts, width: prompt.length - 1, scoring: 'last' });
+    const rows = sequences.map((tokens) => policyRow(tokens, tokens.length - 1));
+    const { scores } = policy.step({ firstSlot: 0, rows, width: 1, scoring: 'last' });
+    const batched = sequences.map((_, index) => rowAt(scores.scores, index));
+    for (const [index, tokens] of sequences.entries()) {
+      const alone = scoresAfter(policy, tokens, 3);
+      expect(largestDifference(batched[index] ?? alone, alone)).toBeLessThan(tolerance);
+    }
+  });
+
+  it('goes on in another slot after a move', () => {
+    const whole = scoresAfter(policy, prompt);
+    scoresAfter(policy, prompt.slice(0, 4), 3);
+    policy.cache.move(3, 0, 4);
+    const { scores } = policy.step({
+      firstSlot: 0,
+      rows: [policyRow(prompt, 4)],
+      width: 2,
+      scoring: 'last',
+    });
+    expect(largestDifference(rowAt(scores.scores, 0), whole)).toBeLessThan(tolerance);
+  });
+
+  it('scores every position of a prompt as its prefixes score their last', () => {
+    const { scores } = policy.step({
+      firstSlot: 0,
+      rows: [policyRow(prompt)],
+      width: prompt.length,
+      scoring: 'every',
+    });
+    const every = prompt.map((_, index) => rowAt(scores.scores, index));
+    for (const [index, row] of every.entries()) {
+      const prefix = scoresAfter(policy, prompt.slice(0, index + 1), 1);
+      expect(largestDifference(row, prefix)).toBeLessThan(tolerance);
+    }
+  });
+
+  it('keeps working after more slot ranges than it keeps bindings for', () => {
+    const whole = scoresAfter(policy, prompt);
+    for (let round = 0; round < 3; round++) {
+      for (let slot = 0; slot < 4; slot++) {
+        for (let count = 1; slot + count <= 4; count++) {
+          const rows = Array.from({ length: count }, () => policyRow(prompt));
+          const batch = { firstSlot: slot, rows, width: prompt.length, scoring: 'last' } as const;
+          const { scores } = policy.step(batch);
+          const last = rowAt(scores.scores, count - 1);
+          expect(largestDifference(last, whole)).toBeLessThan(tolerance);
+        }
+      }
+    }
+  });
+
+  it('draws no token for a row that has more prompt to run', () => {
+    const rows = [policyRow(prompt)];
+    const partial = policy.step({ firstSlot: 0, rows, width: 4, scoring: 'last' });
+    expect(partial.tokens[0]).toBe(-1);
+  });
+
+  it('names what ONNX Runtime refused', () => {
+    const rows = [policyRow([4, 1000])];
+    expect(() => policy.step({ firstSlot: 0, rows, width: 2, scoring: 'last' })).toThrow(
+      /^ONNX Runtime: .*1000/s,
+    );
+  });
+});
+
+function expectCloseWhereKnown(actual: Float32Array, expected: readonly (number | null)[]): void {
+  expect(actual.length).toBe(expected.length);
+  for (const [id, value] of expected.entries()) {
+    if (value !== null) expect(actual[id]).toBeCloseTo(value, 4);
+  }
+}

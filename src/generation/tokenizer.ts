@@ -111,7 +111,13 @@ function unknownText(text: string): ServerError {
 }
 
 async function readJson(path: string): Promise<object> {
-  const value: unknown = JSON.parse(await readFile(path, 'utf8'));
+  let value: unknown;
+  try {
+    value = JSON.parse(await readFile(path, 'utf8'));
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new Error(`The policy's ${path} cannot be read: ${reason}`, { cause });
+  }
   if (typeof value !== 'object' || value === null) throw new Error(`${path} is not a JSON object.`);
   return value;
 }

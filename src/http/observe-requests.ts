@@ -8,6 +8,8 @@ import type { Metrics } from '../metrics.ts';
 import type { Drain } from './drain.ts';
 import type { AppEnv } from './request-context.ts';
 
+const ROUTINE_ROUTES: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/metrics']);
+
 export function observeRequests(
   metrics: Metrics,
   logger: Logger,
@@ -32,7 +34,8 @@ export function observeRequests(
       drain.leave(abort);
       const seconds = (performance.now() - startedAt) / 1000;
       metrics.requestServed({ method, route, status, seconds });
-      logger.info(
+      // Probes and scrapes come every few seconds and say little.
+      logger[ROUTINE_ROUTES.has(route) ? 'debug' : 'info'](
         {
           requestId: context.var.requestId,
           method,

@@ -195,6 +195,29 @@ describe('the openai client', () => {
     );
   });
 
+  it('takes every number at the edge of its range', async () => {
+    const edges = [
+      { temperature: 1e-300 },
+      { temperature: 2 },
+      { top_p: Number.MIN_VALUE },
+      { top_k: 2 ** 31 - 1 },
+      { top_k: 1 },
+      { beta: 1000 },
+      { beta: 1000, q: 'ratio', extraction: 'entropy' },
+      { seed: Number.MIN_SAFE_INTEGER },
+      { seed: Number.MAX_SAFE_INTEGER },
+      { logprobs: 20, echo: true },
+      { prompt: [0] },
+    ];
+    for (const edge of edges) {
+      const { choices } = await client.completions.create({ ...LONG, max_tokens: 5, ...edge });
+      expect([edge, choices[0]?.finish_reason]).toEqual([
+        edge,
+        expect.stringMatching(/stop|length/),
+      ]);
+    }
+  });
+
   it('finds the request id on errors', async () => {
     const failure = client.completions.create({ ...LONG, n: 0 });
     await expect(failure).rejects.toMatchObject({ requestID: expect.stringMatching(/^req-/) });

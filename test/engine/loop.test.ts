@@ -56,8 +56,10 @@ describe('EngineLoop, on the tiny policy', () => {
   ): void {
     expect(tokensOf(events)).toEqual(sequence.tokens);
     expect(finishOf(events)).toBe(sequence.finish);
+    // β multiplies the rounding of p_θ, in which PyTorch and ONNX Runtime differ.
+    const tolerance = 1e-5 * (4 + sequence.beta);
     for (const [step, logprob] of logprobsOf(events).entries()) {
-      expect(logprob).toBeCloseTo(sequence.logprobs[step] ?? NaN, 4);
+      expect(Math.abs(logprob - (sequence.logprobs[step] ?? NaN))).toBeLessThan(tolerance);
     }
   }
 

@@ -22,7 +22,6 @@ export class ChoiceDecoder {
   readonly #detokenizer: Detokenizer;
   readonly #stopScanner: StopScanner;
   #tokenCount = 0;
-  #echoText: string | null;
   /** Characters decoded so far, held back ones included: where the next token begins. */
   #decodedLength = 0;
   /** Characters given out so far. */
@@ -37,25 +36,25 @@ export class ChoiceDecoder {
     this.#options = options;
     this.#detokenizer = new Detokenizer(tokenizer, options.promptIds);
     this.#stopScanner = new StopScanner(options.stopStrings);
-    this.#echoText = options.echoText;
   }
 
   get tokenCount(): number {
     return this.#tokenCount;
   }
 
+  /** The echo, where it need not wait for the prompt's scores; to be called before anything else. */
+  open(): ChoiceDelta | null {
+    return this.#options.reportsTokens ? null : this.#echo();
+  }
+
   /** The prompt has been scored: the echo can go out with its log-probabilities. */
   acceptPrompt(event: PromptEvent): ChoiceDelta | null {
-    const echo = this.#takeEcho();
-    if (this.#options.reportsTokens) {
-      this.#tokens = describePrompt(this.#tokenizer, this.#options.promptIds, event.positions);
-    }
-    return this.#delta(echo, null);
+    this.#tokens = describePrompt(this.#tokenizer, this.#options.promptIds, event.positions);
+    return this.#echo();
   }
 
   /** What the token adds to the answer; null while nothing can be given out yet. */
   acceptToken(event: TokenEvent): ChoiceDelta | null {
-    const echo = this.#takeEcho();
     this.#tokenCount += 1;
     if (this.#options.reportsTokens) {
       this.#tokens.push(describeToken(this.#tokenizer, event, this.#decodedLength));
@@ -63,29 +62,28 @@ export class ChoiceDecoder {
     const decoded = this.#detokenizer.push(event.tokenId);
     this.#decodedLength += characterCount(decoded);
     const { text, isStopped } = this.#stopScanner.push(decoded);
-    if (isStopped) return this.#delta(echo + text, 'stop');
+    if (isStopped) return this.#delta(text, 'stop');
     if (this.#tokenCount >= this.#options.maxTokens) {
-      this.#lastText = echo + text;
+      this.#lastText = text;
       return null;
     }
-    return this.#delta(echo + text, null);
+    return this.#delta(text, null);
   }
 
   /** The model has ended the answer (`stop`) or was not allowed more (`length`). */
   finish(reason: FinishReason): ChoiceDelta {
-    const text = this.#takeEcho() + this.#lastText;
     const scanned = this.#stopScanner.push(this.#detokenizer.flush());
-    if (scanned.isStopped) return this.#delta(text + scanned.text, 'stop');
+    if (scanned.isStopped) return this.#delta(this.#lastText + scanned.text, 'stop');
     // Tokens without text of their own (half a character, a special token) have waited for this.
     this.#sentLength = Number.POSITIVE_INFINITY;
-    return this.#delta(text + scanned.text + this.#stopScanner.flush(), reason);
+    const text = this.#lastText + scanned.text + this.#stopScanner.flush();
+    return this.#delta(text, reason);
   }
 
-  #takeEcho(): string {
-    const text = this.#echoText ?? '';
-    this.#echoText = null;
+  #echo(): ChoiceDelta | null {
+    const text = this.#options.echoText ?? '';
     this.#decodedLength += characterCount(text);
-    return text;
+    return this.#delta(text, null);
   }
 
   #delta(text: string, finishReason: FinishReason): ChoiceDelta;

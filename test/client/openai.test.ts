@@ -135,6 +135,19 @@ describe('the openai client', () => {
     }
   });
 
+  it('echoes a prompt of one token, which nothing scores', async () => {
+    const { choices } = await client.completions.create({
+      ...LONG,
+      max_tokens: 1,
+      seed: 4,
+      echo: true,
+      logprobs: 1,
+    });
+    expect(choices[0]?.text.startsWith(PROMPT)).toBe(true);
+    expect(choices[0]?.logprobs?.tokens?.[0]).toBe(PROMPT);
+    expect(choices[0]?.logprobs?.token_logprobs?.[0]).toBeNull();
+  });
+
   it('scores an echoed prompt as it scores the same tokens when it writes them', async () => {
     const request = { model: 'tiny', max_tokens: 6, logprobs: 0, seed: 2 } as const;
     const written = await client.completions.create({ ...request, prompt: PROMPT });

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { completionChunkSchema } from '../../src/http/schema/completion-response.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import type { ScriptedAnswer } from './scripted-engine.ts';
-import { payloads, testApp } from './test-app.ts';
+import { PROMPT, payloads, testApp } from './test-app.ts';
 
 const SHIRE: ScriptedAnswer = { tokens: ['s ', 'h ', 'e\n'], end: 'length' };
 const ENDLESS: ScriptedAnswer = { tokens: ['s '], end: 'hang' };
@@ -38,6 +38,12 @@ describe('a stream of /v1/completions', () => {
       usage: { prompt_tokens: 1, completion_tokens: 3, total_tokens: 4 },
     });
     expect(chunks.every(({ usage }) => usage === null)).toBe(true);
+  });
+
+  it('begins with the echoed prompt in a chunk of its own', async () => {
+    const { complete } = testApp([SHIRE]);
+    const chunks = await chunksOf(await complete({ stream: true, max_tokens: 3, echo: true }));
+    expect(chunks.map(({ choices }) => choices[0]?.text)).toEqual([PROMPT, 's ', 'h ', 'e\n']);
   });
 
   it('interleaves the answers of n, each ending once', async () => {

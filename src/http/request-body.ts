@@ -46,7 +46,7 @@ function describeProblem(error: z.ZodError, value: unknown): ServerError {
   const message =
     given === undefined
       ? `${param} is required and ${issue?.message}.`
-      : `${param} ${issue?.message}; ${shorten(given)} was given.`;
+      : `${param} ${issue?.message}; ${describeValue(given)} was given.`;
   return new ServerError('invalid_request', message, { param });
 }
 
@@ -61,10 +61,12 @@ function formatPath(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-function shorten(value: unknown): string {
-  // JSON has no Infinity, which is what 1e400 has become.
-  const text = typeof value === 'number' ? String(value) : JSON.stringify(value);
-  return text.length > 60 ? `${text.slice(0, 60)}…` : text;
+/** Never the whole of a list or object: it may be nested too deep to be written again. */
+function describeValue(value: unknown): string {
+  if (Array.isArray(value)) return `a list of ${value.length}`;
+  if (typeof value === 'object' && value !== null) return 'an object';
+  if (typeof value !== 'string') return String(value);
+  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
 }
 
 /** What the client sent and the parsed body no longer has, one level of nesting down. */

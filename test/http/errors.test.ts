@@ -24,7 +24,7 @@ describe('bad input', () => {
     ['temperature', '-0.1', 'must be a number from 0 to 2; -0.1 was given'],
     ['temperature', '2.1', 'must be a number from 0 to 2'],
     ['temperature', '1e400', 'Infinity was given'],
-    ['temperature', '{}', 'must be a number from 0 to 2; {} was given'],
+    ['temperature', '{}', 'must be a number from 0 to 2; an object was given'],
     ['top_p', '0', 'must be a number above 0 and at most 1; 0 was given'],
     ['top_p', '1.01', 'must be a number above 0'],
     ['top_k', '-2', 'must be an integer from -1'],
@@ -63,8 +63,10 @@ describe('bad input', () => {
     ['prompt', JSON.stringify('x'.repeat(501)), 'must be at most 500 characters'],
     ['prompt', '["a\\n","b\\n","c\\n","d\\n","e\\n"]', 'must make at most 4 answers'],
     ['prompt', 'null', 'must be a string'],
+    ['prompt', '['.repeat(1500) + ']'.repeat(1500), 'a list of 1 was given'],
+    ['user', '['.repeat(1500) + ']'.repeat(1500), 'must be a string; a list of 1 was given'],
     ['model', '3', 'must be a string; 3 was given'],
-  ])('%s: %s is refused, saying why', async (field, value, message) => {
+  ])('%s: %.40s is refused, saying why', async (field, value, message) => {
     const { complete, submitted } = testApp([SHIRE]);
     const response = await complete({}, raw(field, value));
     const error = await errorOf(response);

@@ -15,12 +15,13 @@ export class RankedIds {
     this.#ids = new Int32Array(capacity);
   }
 
-  /** Starts over with the ids whose probability is above 0. `probabilities` must not change until the next call. */
-  rank(probabilities: Float64Array): void {
+  /** Starts over with the ids of at least `floor` and above 0. `probabilities` must not change until the next call. */
+  rank(probabilities: Float64Array, floor: number): void {
     this.#probabilities = probabilities;
     let size = 0;
     for (let id = 0; id < probabilities.length; id++) {
-      if (probabilities[id]! > 0) this.#ids[size++] = id;
+      const probability = probabilities[id]!;
+      if (probability > 0 && probability >= floor) this.#ids[size++] = id;
     }
     this.#size = size;
     this.#heapSize = size;

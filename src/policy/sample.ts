@@ -5,6 +5,9 @@ import { RankedIds } from './ranked-ids.ts';
 /** What the graph scores tokens that no policy may emit: the lowest float32. */
 export const reservedScore = -3.4028234663852886e38;
 
+/** Exponents of a float64 between 0 and 1; a bin for each. */
+const exponents = 1024;
+
 export interface Truncation {
   readonly temperature: number;
   readonly topK: number;
@@ -14,10 +17,15 @@ export interface Truncation {
 export class Sampler {
   /** exp((score − max) / temperature) of the row at hand; its largest is 1. */
   readonly #probabilities: Float64Array;
+  /** The same memory as 32-bit words, low first. */
+  readonly #words: Uint32Array;
   readonly #ranked: RankedIds;
+  readonly #binMass = new Float64Array(exponents);
+  readonly #binCount = new Uint32Array(exponents);
 
   constructor(vocabularySize: number) {
     this.#probabilities = new Float64Array(vocabularySize);
+    this.#words = new Uint32Array(this.#probabilities.buffer);
     this.#ranked = new RankedIds(vocabularySize);
   }
 
@@ -67,7 +75,7 @@ export class Sampler {
   #keep(mass: number, topK: number, topP: number): Int32Array {
     const probabilities = this.#probabilities;
     const ranked = this.#ranked;
-    ranked.rank(probabilities);
+    ranked.rank(probabilities, this.#floorOfKept(mass, topK, topP));
     let count = topK === 0 ? probabilities.length : topK;
     let available = mass;
     if (topK > 0) {
@@ -86,6 +94,30 @@ export class Sampler {
       count = rank;
     }
     return ranked.leading(count).sort();
+  }
+
+  /**
+   * A power of two below which nothing is kept, so that few ids need ranking: tokens are binned by the exponent of their
+   * probability, and the highest bins taken until they hold topK tokens, or topP of the mass and more than its rounding.
+   */
+  #floorOfKept(mass: number, topK: number, topP: number): number {
+    const binMass = this.#binMass.fill(0);
+    const binCount = this.#binCount.fill(0);
+    const probabilities = this.#probabilities;
+    for (let id = 0; id < probabilities.length; id++) {
+      const exponent = (this.#words[2 * id + 1]! >>> 20) & 0x7ff;
+      binMass[exponent]! += probabilities[id]!;
+      binCount[exponent]! += 1;
+    }
+    const enoughMass = (topP + 1e-9) * mass;
+    let cumulative = 0;
+    let count = 0;
+    for (let exponent = exponents - 1; exponent > 0; exponent--) {
+      cumulative += binMass[exponent]!;
+      count += binCount[exponent]!;
+      if (topK > 0 ? count >= topK : cumulative > enoughMass) return 2 ** (exponent - 1023);
+    }
+    return 0;
   }
 
   #pickFromKept(kept: Int32Array, draw: number): number {

@@ -50,7 +50,8 @@ describe('Sampler', () => {
       }
       scores[random.below(40)] = 1;
       const truncation = {
-        temperature: random.pick([0.25, 1, 1.7]),
+        // The lowest makes most probabilities subnormal or 0.
+        temperature: random.pick([0.01, 0.25, 1, 1.7]),
         topK: random.pick([0, 1, 5, 39, 40, 100]),
         topP: random.pick([0.1, 0.5, 0.95, 1]),
       };

@@ -45,7 +45,6 @@ async function serve(config: Config): Promise<void> {
   });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const address = await listen(server, config);
-  announce(config, engine, address, logger);
   stopOnSignal(async () => {
     logger.info('stopping: new requests are refused, running ones may finish');
     await drain.drain(config.shutdownTimeoutMs);
@@ -53,6 +52,8 @@ async function serve(config: Config): Promise<void> {
     await engine.close();
     logger.info('stopped');
   });
+  // Last: whoever reads this line may send a request, or a signal, at once.
+  announce(config, engine, address, logger);
 }
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {

@@ -1,0 +1,1 @@
+"""The subcommands of `qsft`: each module's docstring is its help."""

@@ -1,0 +1,60 @@
+"""Export a trained checkpoint to the folder that the server serves, verified against PyTorch.
+
+Example: qsft export out/wordle ../models/wordle --beta 64
+"""
+
+import argparse
+import json
+from pathlib import Path
+from typing import get_args
+
+from tokenizers import Tokenizer
+
+from qsft.encoding import token_ids
+from qsft.export.contract import Precision
+from qsft.export.options import ExportError, ExportOptions
+from qsft.export.pipeline import export_policy
+from qsft.policy.extraction import Extraction, PolicyParameters, QForm
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("checkpoint", type=Path, help="what `qsft train` wrote")
+    parser.add_argument("out", type=Path, help="policy folder to write")
+    parser.add_argument("--id", help="the policy's name (default: the name of OUT)")
+    parser.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    parser.add_argument("--beta", type=float, default=1.0, help="default β of the policy")
+    parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
+    parser.add_argument("--q", choices=get_args(QForm), default="probability")
+    parser.add_argument("--eos", action="append", default=[], help="end-of-sequence token")
+    parser.add_argument("--prompt-prefix", help="text that every prompt of the task begins with")
+    parser.add_argument("--replace", action="store_true", help="overwrite OUT if it exists")
+
+
+def run(options: argparse.Namespace) -> None:
+    record_path = options.checkpoint / "training.json"
+    if not record_path.is_file():
+        raise ExportError(f"{options.checkpoint} is no checkpoint: training.json is missing")
+    record = json.loads(record_path.read_text(encoding="utf-8"))
+    tokenizer = Tokenizer.from_file(str(options.checkpoint / "tokenizer.json"))
+
+    config = record["config"]
+    report = export_policy(
+        options.checkpoint,
+        options.out,
+        ExportOptions(
+            id=options.id or options.out.name,
+            eos_token_ids=token_ids(tokenizer, options.eos),
+            reserved_token_ids=token_ids(tokenizer, config["data"]["reserved_tokens"]),
+            precision=options.precision,
+            defaults=PolicyParameters(options.extraction, options.beta, options.q),
+            support_threshold=config["value"]["support_threshold"],
+            prompt_prefix=options.prompt_prefix,
+            training=record,
+            replace=options.replace,
+        ),
+    )
+    checked = report.verification
+    print(f"{report.folder}: {report.bytes / 1e6:.1f} MB")
+    print(f"logits differ from PyTorch's by at most {checked.logits_difference:.1e} of their size")
+    for name, kl in checked.kl.items():
+        print(f"KL from PyTorch, {name}: mean {kl.mean:.1e} nats, max {kl.max:.1e}")

@@ -1,0 +1,85 @@
+"""The figure of an evaluation: return against β, beside the behavior model and sharpening alone."""
+
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+SHARPENED = "sharpened"
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """One line of `qsft evaluate --json`."""
+
+    policy: str
+    extraction: str
+    q: str
+    beta: float
+    temperature: float
+    games: int
+    seed: int
+    mean: float
+    low: float
+    high: float
+    solved: float
+
+
+def read_results(path: Path) -> list[Result]:
+    with path.open(encoding="utf-8") as lines:
+        return [Result(**json.loads(line)) for line in lines]
+
+
+def draw_return_against_beta(results: list[Result], out: Path) -> None:
+    """Curves over β at temperature 1, and the behavior model's best temperature as a band."""
+    figure = Figure(figsize=(8, 4.6), layout="constrained")
+    axes = figure.add_subplot()
+    trained = [result for result in results if result.policy != SHARPENED]
+
+    def curve(color: str, label: str, keep: Callable[[Result], bool]) -> None:
+        points = sorted(
+            (r for r in results if r.extraction == "kl" and r.temperature == 1 and keep(r)),
+            key=lambda result: result.beta,
+        )
+        _draw_curve(axes, points, color, label)
+
+    curve(
+        "C0",
+        "Q-SFT, the paper's form: π_φ·exp(β·p_θ)",
+        lambda r: r.policy != SHARPENED and r.q == "probability",
+    )
+    curve(
+        "C1",
+        "Q-SFT, the ratio form: π_φ·exp(β·p_θ/π_φ)",
+        lambda r: r.policy != SHARPENED and r.q == "ratio",
+    )
+    curve("C2", "sharpening alone: π_φ·exp(β·π_φ)", lambda r: r.policy == SHARPENED)
+    _draw_best_temperature(axes, [result for result in trained if result.beta == 0])
+    axes.set_xscale("symlog", base=2, linthresh=1)
+    axes.set_xticks([0, 1, 4, 16, 64, 256, 1024], ["0", "1", "4", "16", "64", "256", "1024"])
+    axes.set_xlabel("β")
+    axes.set_ylabel("mean return, 95 % intervals (higher is better)")
+    games = {result.games for result in results}
+    axes.set_title(f"Wordle through the server, {min(games):,} or more seeded games a point")
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize="small")
+    # Without a date, the same results give the same file.
+    metadata = {"Date": None} if out.suffix == ".svg" else None
+    figure.savefig(out, metadata=metadata)
+
+
+def _draw_curve(axes: Axes, points: list[Result], color: str, label: str) -> None:
+    betas = [point.beta for point in points]
+    axes.plot(betas, [point.mean for point in points], color=color, marker="o", ms=3, label=label)
+    lows, highs = [point.low for point in points], [point.high for point in points]
+    axes.fill_between(betas, lows, highs, color=color, alpha=0.25, lw=0)
+
+
+def _draw_best_temperature(axes: Axes, behavior: Iterable[Result]) -> None:
+    best = max(behavior, key=lambda result: result.mean)
+    label = f"behavior model at its best temperature, {best.temperature:g}"
+    axes.axhline(best.mean, color="C3", ls="--", lw=1, label=label)
+    axes.axhspan(best.low, best.high, color="C3", alpha=0.15, lw=0)

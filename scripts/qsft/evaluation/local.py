@@ -1,0 +1,97 @@
+"""A policy in this process, from its PyTorch models: what a server's answers are held to."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from tokenizers import Tokenizer
+from torch import Tensor, nn
+
+from qsft.encoding import token_ids
+from qsft.models import load_model
+from qsft.policy.extraction import PolicyParameters, extract, step_weights
+from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPolicy:
+    """Two models and their tokenizer; `reserved_ids` are never emitted."""
+
+    behavior: nn.Module
+    value: nn.Module
+    tokenizer: Tokenizer
+    reserved_ids: tuple[int, ...]
+    support_threshold: float
+    device: torch.device
+
+
+def load_local_policy(checkpoint: Path, device: torch.device) -> LocalPolicy:
+    """The policy of what `qsft train` wrote."""
+    config = json.loads((checkpoint / "training.json").read_text(encoding="utf-8"))["config"]
+    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    return LocalPolicy(
+        behavior=load_model(checkpoint / "behavior").to(device).eval(),
+        value=load_model(checkpoint / "value").to(device).eval(),
+        tokenizer=tokenizer,
+        reserved_ids=token_ids(tokenizer, config["data"]["reserved_tokens"]),
+        support_threshold=config["value"]["support_threshold"],
+        device=device,
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class LocalPlayer:
+    """Answers prompts with one policy at one setting; recomputes the whole text at every token."""
+
+    policy: LocalPolicy
+    parameters: PolicyParameters
+    sampling: SamplingParameters
+    stop: str
+    max_tokens: int
+
+    def answer(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[str]:
+        """Continue each prompt up to `stop`, which is cut off."""
+        tokenizer = self.policy.tokenizer
+        sampling = sampling_under(self.parameters.extraction, self.sampling)
+        rows = [
+            encoding.ids
+            for encoding in tokenizer.encode_batch_fast(list(prompts), add_special_tokens=False)
+        ]
+        answers: list[list[int]] = [[] for _ in prompts]
+        running = list(range(len(prompts)))
+        for step in range(self.max_tokens):
+            if not running:
+                break
+            scores = self._scores([rows[i] + answers[i] for i in running])
+            for i, row in zip(running, scores, strict=True):
+                answers[i].append(sample_token(row, sampling, uniform(seeds[i], 0, step)))
+            running = [i for i in running if self.stop not in tokenizer.decode(answers[i][-1:])]
+        return [tokenizer.decode(answer).split(self.stop)[0] for answer in answers]
+
+    @torch.no_grad()
+    def _scores(self, rows: list[list[int]]) -> NDArray[np.float32]:
+        """(n, vocab): the policy's scores after the last token of each row."""
+        policy = self.policy
+        lengths = torch.tensor([len(row) for row in rows])
+        padded = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
+        for index, row in enumerate(rows):
+            padded[index, : len(row)] = torch.tensor(row)
+        last = (torch.arange(len(rows)), lengths - 1)
+
+        def logits(model: nn.Module) -> Tensor:
+            output: Tensor = model(input_ids=padded.to(policy.device)).logits
+            return output.cpu()[last].float()
+
+        weights = [step_weights(self.parameters)] * len(rows)
+        step = extract(
+            logits(policy.behavior),
+            logits(policy.value),
+            weights,
+            policy.reserved_ids,
+            policy.support_threshold,
+        )
+        return step.scores.numpy()

@@ -85,6 +85,8 @@ class DataConfig:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
+    # What is learned, for the record.
+    task: str
     data: DataConfig
     reward: RewardConfig
     behavior: StageConfig

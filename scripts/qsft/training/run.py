@@ -4,6 +4,7 @@ import copy
 import json
 import logging
 import shutil
+import subprocess
 import time
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -110,8 +111,19 @@ def _write_record(config: RunConfig, context: _Context, out: Path) -> None:
     record = {
         "algorithm": "Q-SFT, arXiv 2411.05193",
         "config": asdict(config),
+        "revision": _git_revision(),
         "trajectories": context.data.train.size,
         "torch": torch.__version__,
         "device": torch.cuda.get_device_name() if context.device.type == "cuda" else "cpu",
     }
     (out / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _git_revision() -> str | None:
+    """The commit this package is at; None where it is not in a git checkout."""
+    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    try:
+        result = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return result.stdout.strip()

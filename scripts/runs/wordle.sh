@@ -1,0 +1,70 @@
+#!/usr/bin/env bash
+# Reproduces the bundled policy from nothing: data, training, export, evaluation through the server,
+# figure. Training wants a CUDA device (about 12 minutes on one H100); everything else runs on a CPU.
+#
+#   cd scripts && pip install . && runs/wordle.sh             # everything
+#   cd scripts && pip install . && runs/wordle.sh evaluate    # evaluate ../models/wordle again
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+readonly data=data/wordle out=out/wordle results=runs/wordle-results.jsonl
+readonly url=http://127.0.0.1:8765
+
+train() {
+  qsft data wordle --out "$data" --games 2000000 --held-out 20000 --seed 0
+  qsft encode "$data/train.jsonl" "$data/held-out.jsonl" --tokenizer "$data" --max-tokens 61
+  qsft train runs/wordle.toml --out "$out"
+  qsft export "$out" ../models/wordle --replace --beta 1024 --eos '<eos>' --prompt-prefix $'Wordle:\n'
+}
+
+# serve MODEL COMMAND...: run a command while a server offers the model
+serve() {
+  local model=$1
+  shift
+  node ../dist/main.js --model "$model" --port 8765 --log-level warn &
+  local server=$!
+  trap 'kill $server 2>/dev/null || true' EXIT
+  until curl -sf "$url/health/ready" >/dev/null; do
+    kill -0 $server
+    sleep 0.2
+  done
+  "$@"
+  kill $server
+  wait $server || true
+  trap - EXIT
+}
+
+play() {
+  qsft evaluate wordle --url "$url" --json "$results" "$@"
+}
+
+play_trained() {
+  play --games 1000 --seed 0 --beta 0 1 2 4 8 16 32 64 128 256 512 --q probability ratio
+  play --games 1000 --seed 0 --beta 1024 --q ratio
+  play --games 1000 --seed 0 --extraction behavior --temperature 0.7 0.5 0.3 0.1 0
+  # The three that are compared play more games, for narrower intervals.
+  play --games 4000 --seed 1 --beta 1024
+  play --games 4000 --seed 1 --extraction behavior --temperature 1 0.2
+}
+
+play_sharpened() {
+  play --label sharpened --games 1000 --seed 0 --beta 1 2 4 8 16 32 128 256 512 1024
+  play --label sharpened --games 4000 --seed 1 --beta 64
+}
+
+evaluate() {
+  (cd .. && npm run --silent build)
+  rm -f "$results"
+  serve ../models/wordle play_trained
+  # The behavior model as its own value model: π_φ·exp(β·π_φ), what sharpening alone is worth.
+  local sharpened=out/sharpened
+  rm -rf "$sharpened" && mkdir -p "$sharpened"
+  cp -r "$out/behavior" "$sharpened/behavior" && cp -r "$out/behavior" "$sharpened/value"
+  cp "$out"/tokenizer*.json "$out/training.json" "$sharpened"
+  qsft export "$sharpened" out/models/sharpened --replace --beta 64 --eos '<eos>'
+  serve "$(pwd)/out/models/sharpened" play_sharpened
+  qsft figure "$results" --out runs/wordle-return.svg
+}
+
+if [[ ${1:-all} == all ]]; then train; fi
+evaluate

@@ -112,7 +112,7 @@ const SETTINGS = {
     256,
     'Answers that may wait for a slot; more are refused with 429.',
   ),
-  maxBeta: integer(0, 1_000_000, 1000, 'Largest `beta` a request may ask for.'),
+  maxBeta: integer(0, 1_000_000, 10_000, 'Largest `beta` a request may ask for.'),
   maxBodyBytes: integer(1024, 1_073_741_824, 4_194_304, 'Largest request body.'),
   maxPromptChars: integer(
     1,

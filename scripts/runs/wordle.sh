@@ -52,17 +52,28 @@ play_sharpened() {
   play --label sharpened --games 4000 --seed 1 --beta 64
 }
 
+# sharpen MODEL OUT: the behavior model as its own value model, π_φ·exp(β·π_φ); what sharpening alone
+# is worth. Both models have one shape, so their weight files have one layout.
+sharpen() {
+  rm -rf "$2" && mkdir -p "$(dirname "$2")" && cp -r "$1" "$2"
+  cp "$2/behavior.onnx.data" "$2/value.onnx.data"
+  python - "$2/policy.json" <<'PY'
+import json, pathlib, sys
+
+path = pathlib.Path(sys.argv[1])
+manifest = json.loads(path.read_text())
+manifest["id"] = "sharpened"
+manifest["files"]["value.onnx.data"] = manifest["files"]["behavior.onnx.data"]
+path.write_text(json.dumps(manifest))
+PY
+}
+
 evaluate() {
   (cd .. && npm run --silent build)
   rm -f "$results"
   serve ../models/wordle play_trained
-  # The behavior model as its own value model: π_φ·exp(β·π_φ), what sharpening alone is worth.
-  local sharpened=out/sharpened
-  rm -rf "$sharpened" && mkdir -p "$sharpened"
-  cp -r "$out/behavior" "$sharpened/behavior" && cp -r "$out/behavior" "$sharpened/value"
-  cp "$out"/tokenizer*.json "$out/training.json" "$sharpened"
-  qsft export "$sharpened" out/models/sharpened --replace --beta 64 --eos '<eos>'
-  serve "$(pwd)/out/models/sharpened" play_sharpened
+  sharpen ../models/wordle out/models/sharpened
+  serve out/models/sharpened play_sharpened
   qsft figure "$results" --out runs/wordle-return.svg
 }
 

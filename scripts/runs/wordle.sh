@@ -39,16 +39,16 @@ play() {
 }
 
 play_trained() {
-  play --games 1000 --seed 0 --beta 0 1 2 4 8 16 32 64 128 256 512 --q probability ratio
-  play --games 1000 --seed 0 --beta 1024 --q ratio
-  play --games 1000 --seed 0 --extraction behavior --temperature 0.7 0.5 0.3 0.1 0
-  # The three that are compared play more games, for narrower intervals.
+  play --games 1000 --seed 0 --beta 0 1 4 8 16 32 64 256
+  play --games 1000 --seed 0 --beta 1 4 16 64 256 --q ratio
+  play --games 1000 --seed 0 --extraction behavior --temperature 0.5 0.3 0.1 0
+  # What is compared plays more games, for narrower intervals.
   play --games 4000 --seed 1 --beta 1024
   play --games 4000 --seed 1 --extraction behavior --temperature 1 0.2
 }
 
 play_sharpened() {
-  play --label sharpened --games 1000 --seed 0 --beta 1 2 4 8 16 32 128 256 512 1024
+  play --label sharpened --games 1000 --seed 0 --beta 1 4 16 256
   play --label sharpened --games 4000 --seed 1 --beta 64
 }
 

@@ -17,7 +17,7 @@ const options: EngineOptions = {
   maxSequences: 4,
   maxLength: null,
   prefillChunk: 16,
-  queueLimit: 8,
+  queueLimit: 200,
 };
 
 function start(changes: Partial<EngineOptions> = {}, worker = builtWorker): Promise<Engine> {
@@ -38,8 +38,17 @@ function readAll(
   return withDeadline('every answer', Promise.all(engine.generate(inputs, signal).map(read)));
 }
 
-/** Long enough that a test can act while it runs. */
-const long = sequenceInput({ maxTokens: 61, sampling: { ...sequenceInput().sampling, topK: 1 } });
+const long = sequenceInput({ maxTokens: 61 });
+
+/** So much work that what a test does next happens while the last of it still waits. */
+const crowd = Array<SequenceInput>(200).fill(long);
+
+function expectCancelled(answers: readonly SequenceEvent[][]): void {
+  for (const events of answers) {
+    expect(events.filter(({ kind }) => kind === 'finish')).toHaveLength(1);
+  }
+  expect(finishOf(answers.at(-1) ?? [])).toBe('cancelled');
+}
 
 describe('the engine', () => {
   let engine: Engine;
@@ -75,17 +84,15 @@ describe('the engine', () => {
 
   it('cancels every sequence of a signal', async () => {
     const controller = new AbortController();
-    const streams = engine.generate(Array<SequenceInput>(6).fill(long), controller.signal);
-    expect(engine.inFlight).toEqual({ waiting: 2, running: 4 });
+    const streams = engine.generate(crowd, controller.signal);
+    expect(engine.inFlight).toEqual({ waiting: 196, running: 4 });
     controller.abort();
-    const answers = await withDeadline('cancellation', Promise.all(streams.map(read)));
-    expect(answers.map(finishOf)).toEqual(Array(6).fill('cancelled'));
+    expectCancelled(await withDeadline('cancellation', Promise.all(streams.map(read))));
     expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
   });
 
   it('cancels at once what is submitted under an aborted signal', async () => {
-    const answers = await readAll(engine, [long], AbortSignal.abort());
-    expect(answers.map(finishOf)).toEqual(['cancelled']);
+    expectCancelled(await readAll(engine, crowd, AbortSignal.abort()));
   });
 
   it('cancels one sequence alone when its reader leaves', async () => {
@@ -101,14 +108,15 @@ describe('the engine', () => {
 
   it('takes all the sequences of a request or none', async () => {
     const signal = new AbortController().signal;
-    const fill = engine.generate(Array<SequenceInput>(10).fill(sequenceInput()), signal);
+    const fill = engine.generate(Array<SequenceInput>(202).fill(sequenceInput()), signal);
     expect(() => engine.generate(Array<SequenceInput>(3).fill(sequenceInput()), signal)).toThrow(
       expect.objectContaining({
         code: 'queue_full',
-        message: 'The queue is full: with this request 9 sequences would wait, and the limit is 8.',
+        message:
+          'The queue is full: with this request 201 sequences would wait, and the limit is 200.',
       }),
     );
-    expect(engine.inFlight).toEqual({ waiting: 6, running: 4 });
+    expect(engine.inFlight).toEqual({ waiting: 198, running: 4 });
     await withDeadline('the queue to empty', Promise.all(fill.map(read)));
   });
 
@@ -144,9 +152,9 @@ describe('an engine that ends', () => {
 
   it('cancels what is in flight when it closes, and refuses more', async () => {
     const engine = await start();
-    const answers = readAll(engine, [long, long]);
+    const answers = readAll(engine, crowd);
     await withDeadline('the engine to close', engine.close());
-    expect((await answers).map(finishOf)).toEqual(['cancelled', 'cancelled']);
+    expectCancelled(await answers);
     expect(() => engine.generate([long], new AbortController().signal)).toThrow(
       expect.objectContaining({ code: 'shutting_down' }),
     );

@@ -5,6 +5,8 @@ import logging
 import sys
 from collections.abc import Sequence
 
+import httpx
+
 from qsft.commands import data, encode, evaluate, export, figure, train
 from qsft.config import ConfigError
 from qsft.export.options import ExportError
@@ -33,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         options.run(options)
-    except (ConfigError, TrajectoryError, ExportError, OSError) as error:
+    except (ConfigError, TrajectoryError, ExportError, OSError, httpx.HTTPError) as error:
         print(f"qsft {options.command}: {error}", file=sys.stderr)
         return 1
     return 0

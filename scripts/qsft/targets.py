@@ -29,12 +29,12 @@ def next_value(value_logprobs: Tensor, behavior_logprobs: Tensor, threshold: flo
     Both inputs (n, vocab), log-probabilities in float32 with reserved ids at about −1e9 in
     `behavior_logprobs`. The most probable token counts as supported whatever the threshold.
     """
-    log_ratio = value_logprobs - behavior_logprobs
     # A reserved id is no action: its π_φ is zero, not small.
-    log_ratio = log_ratio.masked_fill(behavior_logprobs < -1e8, -torch.inf)
+    reserved = behavior_logprobs < -1e8
+    log_ratio = (value_logprobs - behavior_logprobs).masked_fill(reserved, -torch.inf)
     top = behavior_logprobs.amax(dim=1, keepdim=True)
     floor = torch.full_like(top, threshold).log().minimum(top)
-    supported = behavior_logprobs >= floor
+    supported = (behavior_logprobs >= floor) & ~reserved
     restricted = log_ratio.masked_fill(~supported, -torch.inf)
     return NextValue(
         ratio=restricted.amax(dim=1).exp(),

@@ -3,6 +3,7 @@
 import copy
 import json
 import logging
+import os
 import shutil
 import subprocess
 import time
@@ -39,6 +40,8 @@ def train(config: RunConfig, out: Path, device: torch.device) -> None:
     `out` gets `behavior/`, `value/`, the tokenizer's files and `training.json`. Interrupted, the
     same call goes on from the last checkpoint and ends with the same weights.
     """
+    # What makes cuBLAS repeat itself; it must be set before CUDA starts.
+    os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.set_float32_matmul_precision("high")
     source = Path(config.data.tokenizer)

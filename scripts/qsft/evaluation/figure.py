@@ -60,6 +60,8 @@ def draw_return_against_beta(results: list[Result], out: Path) -> None:
     _draw_best_temperature(axes, [result for result in trained if result.beta == 0])
     axes.set_xscale("symlog", base=2, linthresh=1)
     axes.set_xticks([0, 1, 4, 16, 64, 256, 1024], ["0", "1", "4", "16", "64", "256", "1024"])
+    axes.set_xlim(left=0)
+    axes.minorticks_off()
     axes.set_xlabel("β")
     axes.set_ylabel("mean return, 95 % intervals (higher is better)")
     games = {result.games for result in results}

@@ -1,7 +1,7 @@
 """Trajectories as arrays: token ids, which are actions, where utterances end, what was earned."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 
 from qsft.config import ConfigError
-from qsft.trajectories import Trajectory, read_trajectories
+from qsft.trajectories import Trajectory, TrajectoryError, read_trajectories
 
 _TOKENIZER_BATCH = 8192
 
@@ -38,9 +38,12 @@ def encode_trajectories(
 ) -> EncodedTrajectories:
     """Tokenize each turn by itself, so that no token straddles state and action.
 
-    Raises ValueError at a trajectory of more than `max_tokens` tokens.
+    Raises TrajectoryError at a trajectory of more than `max_tokens` tokens or with an utterance of
+    none, counting trajectories from 1, as a file's lines are.
     """
     items = list(trajectories)
+    if not items:
+        raise TrajectoryError("no trajectories")
     ids = np.zeros((len(items), max_tokens), dtype=np.int32)
     is_action = np.zeros(ids.shape, dtype=bool)
     ends_turn = np.zeros(ids.shape, dtype=bool)
@@ -49,18 +52,15 @@ def encode_trajectories(
         batch = items[start : start + _TOKENIZER_BATCH]
         turn_ids = iter(_encode_turns(batch, tokenizer))
         for row, trajectory in enumerate(batch, start=start):
+            pieces = [next(turn_ids) for _ in trajectory.turns]
+            lengths[row] = _checked_length(trajectory, pieces, max_tokens, f"trajectory {row + 1}")
             end = 0
-            for turn in trajectory.turns:
-                tokens = next(turn_ids)
+            for turn, tokens in zip(trajectory.turns, pieces, strict=True):
                 begin, end = end, end + len(tokens)
-                if end > max_tokens:
-                    raise ValueError(
-                        f"trajectory {row}: more tokens than max_tokens {max_tokens} allows"
-                    )
                 ids[row, begin:end] = tokens
-                is_action[row, begin:end] = turn.is_action
-                ends_turn[row, end - 1] = turn.is_action
-            lengths[row] = end
+                if turn.is_action:
+                    is_action[row, begin:end] = True
+                    ends_turn[row, end - 1] = True
     return EncodedTrajectories(
         ids=ids,
         is_action=is_action,
@@ -82,7 +82,14 @@ def load_trajectories(path: Path, tokenizer: Tokenizer, max_tokens: int) -> Enco
     if path.suffix != ".npz":
         return encode_trajectories(read_trajectories(path), tokenizer, max_tokens)
     with np.load(path) as arrays:
-        return EncodedTrajectories(**{**arrays, "ids": arrays["ids"].astype(np.int32)})
+        encoded = EncodedTrajectories(**{**arrays, "ids": arrays["ids"].astype(np.int32)})
+    _check_length(int(encoded.lengths.max()), max_tokens, path.name)
+    return replace(
+        encoded,
+        ids=encoded.ids[:, :max_tokens],
+        is_action=encoded.is_action[:, :max_tokens],
+        ends_turn=encoded.ends_turn[:, :max_tokens],
+    )
 
 
 def token_ids(tokenizer: Tokenizer, tokens: Iterable[str]) -> tuple[int, ...]:
@@ -94,6 +101,22 @@ def token_ids(tokenizer: Tokenizer, tokens: Iterable[str]) -> tuple[int, ...]:
             raise ConfigError(f"the tokenizer has no token {token!r}")
         ids.append(token_id)
     return tuple(ids)
+
+
+def _checked_length(
+    trajectory: Trajectory, pieces: Sequence[Sequence[int]], max_tokens: int, where: str
+) -> int:
+    for index, (turn, tokens) in enumerate(zip(trajectory.turns, pieces, strict=True)):
+        if turn.is_action and not tokens:
+            raise TrajectoryError(f"{where}: turns[{index}].text: no tokens in {turn.text!r}")
+    length = sum(map(len, pieces))
+    _check_length(length, max_tokens, where)
+    return length
+
+
+def _check_length(length: int, max_tokens: int, where: str) -> None:
+    if length > max_tokens:
+        raise TrajectoryError(f"{where}: {length} tokens, max_tokens allows {max_tokens}")
 
 
 def _encode_turns(batch: Sequence[Trajectory], tokenizer: Tokenizer) -> list[list[int]]:

@@ -66,6 +66,8 @@ def fit(stage: Stage, settings: StageConfig, run: RunConfig, data: FitData, fold
     )
     stage.model.train()
     for step in progress:
+        # Dropout draws from the global generator: of the step alone, a resumed run draws the same.
+        torch.manual_seed(run.seed * 1_000_003 + step)
         batch = data.train.batch_at(step, settings.batch_size, run.seed)
         with autocast(settings.precision, device):
             loss, metrics = stage.loss(batch, step)

@@ -102,11 +102,21 @@ def _train_stage(context: _Context, stage: Stage, settings: StageConfig) -> PreT
     if context.config.compile:
         for network in (model, *stage.averages().values(), *stage.frozen()):
             network.compile()  # in place: parameters keep their names in checkpoints
-    fit(stage, settings, context.config, context.data, folder)
+    with torch.random.fork_rng():
+        fit(stage, settings, context.config, context.data, folder)
     logger.info("%s: %.0f s", stage.name, time.monotonic() - started)
-    model.save_pretrained(folder)
+    _save_model(model, folder)
     remove_checkpoint(folder)
     return model
+
+
+def _save_model(model: PreTrainedModel, folder: Path) -> None:
+    """Save so that config.json, which tells that the stage is finished, comes after all else."""
+    part = folder.with_name(folder.name + ".part")
+    model.save_pretrained(part)
+    for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):
+        file.replace(folder / file.name)
+    part.rmdir()
 
 
 def _write_record(config: RunConfig, context: _Context, out: Path) -> None:

@@ -1,0 +1,206 @@
+"""Whole runs of tiny models: the same seed gives the same weights, interrupted or not."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from itertools import count
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from small_llama import SHAPE
+from small_runs import CPU, letter_tokenizer
+from transformers import GPT2Config, GPT2LMHeadModel
+
+from qsft.config import (
+    ConfigError,
+    DataConfig,
+    ModelConfig,
+    RewardConfig,
+    RunConfig,
+    StageConfig,
+    ValueConfig,
+)
+from qsft.encoding import encode_trajectories, save_encoded
+from qsft.tasks.wordle.data import generate_games
+from qsft.tasks.wordle.tokenizer import LEFTOVER, RESERVED, build_tokenizer, save_tokenizer
+from qsft.training import run as run_module
+from qsft.training.behavior import BehaviorStage
+from qsft.training.run import reserved_tokens, train
+from qsft.training.value import ValueStage
+
+STEPS = 7
+STAGE = StageConfig(STEPS, batch_size=8, learning_rate=1e-2, warmup_steps=2)
+
+
+@pytest.fixture(scope="module")
+def data_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    save_tokenizer(folder)
+    for seed, split in enumerate(("train", "held-out")):
+        games = list(generate_games(40, seed, fitting_share=0.3))
+        save_encoded(folder / f"{split}.npz", encode_trajectories(games, build_tokenizer(), 61))
+    return folder
+
+
+@pytest.fixture
+def config(data_folder: Path) -> RunConfig:
+    return RunConfig(
+        task="wordle",
+        data=DataConfig(
+            train=str(data_folder / "train.npz"),
+            held_out=str(data_folder / "held-out.npz"),
+            tokenizer=str(data_folder),
+            max_tokens=61,
+            reserved_tokens=RESERVED,
+            leftover_token=LEFTOVER,
+        ),
+        reward=RewardConfig(-6.0, 0.0),
+        model=SHAPE,
+        pretrain=STAGE,
+        behavior=STAGE,
+        value=ValueConfig(
+            STEPS, 8, 1e-2, warmup_steps=2, smoothing="leftover", return_steps=2, target_rate=0.1
+        ),
+        log_every=2,
+        evaluate_every=4,
+        checkpoint_every=3,
+        evaluation_batch_size=16,
+    )
+
+
+def weights(out: Path) -> dict[str, torch.Tensor]:
+    """All weights that a run leaves behind."""
+    return {
+        f"{role}.{name}": tensor
+        for role in ("behavior", "value")
+        for name, tensor in load_file(out / role / "model.safetensors").items()
+    }
+
+
+def assert_bitwise_equal(found: Path, expected: Path) -> None:
+    left, right = weights(found), weights(expected)
+    assert left.keys() == right.keys()
+    different = [name for name in left if not torch.equal(left[name], right[name])]
+    assert different == []
+
+
+def interrupt_at(step: int, original: Callable[..., None]) -> Callable[..., None]:
+    """The `after_step` of a stage, which is interrupted the first time that it comes to `step`."""
+    calls = count(1)
+
+    def after_step(stage: object) -> None:
+        original(stage)
+        if next(calls) == step:
+            raise KeyboardInterrupt
+
+    return after_step
+
+
+def test_a_run_leaves_what_the_export_reads(config: RunConfig, tmp_path: Path) -> None:
+    train(config, tmp_path, CPU)
+    for role in ("behavior", "value"):
+        assert (tmp_path / role / "config.json").is_file()
+        assert not (tmp_path / role / "checkpoint.pt").exists()
+        assert not list(tmp_path.glob("*.part"))
+    assert (tmp_path / "tokenizer.json").read_bytes() == Path(
+        config.data.tokenizer, "tokenizer.json"
+    ).read_bytes()
+    record = json.loads((tmp_path / "training.json").read_text())
+    assert record["config"]["value"]["smoothing"] == "leftover"
+    assert record["config"]["data"]["reserved_tokens"] == list(RESERVED)
+    assert record["trajectories"] == 40
+
+
+def test_the_same_seed_gives_the_same_weights(config: RunConfig, tmp_path: Path) -> None:
+    train(config, tmp_path / "first", CPU)
+    torch.rand(3)  # another state of the global generator changes nothing
+    train(config, tmp_path / "second", CPU)
+    assert_bitwise_equal(tmp_path / "first", tmp_path / "second")
+
+
+def test_another_seed_gives_other_weights(config: RunConfig, tmp_path: Path) -> None:
+    train(config, tmp_path / "first", CPU)
+    train(replace(config, seed=1), tmp_path / "second", CPU)
+    first, second = weights(tmp_path / "first"), weights(tmp_path / "second")
+    assert not torch.equal(first["value.lm_head.weight"], second["value.lm_head.weight"])
+
+
+@pytest.mark.parametrize(
+    ("stage", "step"),
+    # Behavior stages: 7 steps of pretraining, then 7 of φ; checkpoints come after 3 and 6 of each.
+    [(BehaviorStage, 2), (BehaviorStage, 5), (BehaviorStage, STEPS + 5), (ValueStage, 5)],
+)
+def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
+    stage: type, step: int, config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config, tmp_path / "whole", CPU)
+    with monkeypatch.context() as patch:
+        patch.setattr(stage, "after_step", interrupt_at(step, stage.after_step))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "parts", CPU)
+    assert not (tmp_path / "parts" / "value" / "model.safetensors").exists()
+    train(config, tmp_path / "parts", CPU)
+    assert_bitwise_equal(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_a_pretrained_model_with_dropout_repeats_and_resumes_too(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    torch.manual_seed(0)
+    base = GPT2Config(vocab_size=58, n_positions=64, n_embd=16, n_layer=1, n_head=2)
+    assert base.resid_pdrop > 0
+    GPT2LMHeadModel(base).save_pretrained(tmp_path / "base")
+    config = replace(config, model=ModelConfig(base=str(tmp_path / "base")), pretrain=None)
+    train(config, tmp_path / "whole", CPU)
+    with monkeypatch.context() as patch:
+        patch.setattr(ValueStage, "after_step", interrupt_at(5, ValueStage.after_step))
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "parts", CPU)
+    train(config, tmp_path / "parts", CPU)
+    assert_bitwise_equal(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_a_stage_whose_model_was_half_written_is_finished_by_the_next_call(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config, tmp_path / "whole", CPU)
+
+    def save_config_alone(model: object, folder: Path) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        (folder / "config.json").write_text("{}")
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(run_module.PreTrainedModel, "save_pretrained", save_config_alone)
+        with pytest.raises(KeyboardInterrupt):
+            train(config, tmp_path / "parts", CPU)
+    train(config, tmp_path / "parts", CPU)
+    assert_bitwise_equal(tmp_path / "parts", tmp_path / "whole")
+
+
+def test_a_finished_run_is_not_trained_again(
+    config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train(config, tmp_path, CPU)
+    monkeypatch.setattr(run_module, "fit", pytest.fail)
+    train(config, tmp_path, CPU)
+
+
+def test_the_leftover_token_must_be_reserved(config: RunConfig) -> None:
+    tokenizer = build_tokenizer()
+    assert reserved_tokens(config, tokenizer) == ((0, 1, 3), 1)
+    for token in ("<eos>", None):
+        wrong = replace(config, data=replace(config.data, leftover_token=token))
+        with pytest.raises(ConfigError, match=r"data\.leftover_token"):
+            reserved_tokens(wrong, tokenizer)
+
+
+def test_uniform_smoothing_needs_no_leftover_token(config: RunConfig) -> None:
+    without = replace(
+        config,
+        data=replace(config.data, reserved_tokens=("<pad>",), leftover_token=None),
+        value=ValueConfig(STEPS, smoothing="uniform"),
+    )
+    assert reserved_tokens(without, letter_tokenizer("ab")) == ((0,), 0)

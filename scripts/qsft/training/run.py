@@ -52,8 +52,9 @@ def train(config: RunConfig, out: Path, device: torch.device) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         shutil.copyfile(source / name, out / name)
 
-    vocab_size = tokenizer.get_vocab_size()
-    base = build_model(config.model, vocab_size, config.seed)
+    base = build_model(config.model, tokenizer.get_vocab_size(), config.seed)
+    vocab_size = base.get_output_embeddings().out_features
+    reserved_ids += padding_ids(tokenizer, vocab_size)
     if config.pretrain is not None:
         stage = BehaviorStage("pretrain", base, tokens="all")
         base = _train_stage(context, stage, config.pretrain)
@@ -79,6 +80,16 @@ def reserved_tokens(config: RunConfig, tokenizer: Tokenizer) -> tuple[tuple[int,
             f"got {data.leftover_token!r}"
         )
     return reserved, token_ids(tokenizer, [data.leftover_token])[0]
+
+
+def padding_ids(tokenizer: Tokenizer, vocab_size: int) -> tuple[int, ...]:
+    """Logits that stand for no token: a pretrained model rounds its vocabulary up."""
+    tokens = tokenizer.get_vocab_size()
+    if tokens > vocab_size:
+        raise ConfigError(
+            f"model.base: has {vocab_size} tokens, the tokenizer of data.tokenizer {tokens}"
+        )
+    return tuple(range(tokens, vocab_size))
 
 
 def _load_data(config: RunConfig, tokenizer: Tokenizer, device: torch.device) -> FitData:

@@ -27,7 +27,7 @@ from qsft.tasks.wordle.data import generate_games
 from qsft.tasks.wordle.tokenizer import LEFTOVER, RESERVED, build_tokenizer, save_tokenizer
 from qsft.training import run as run_module
 from qsft.training.behavior import BehaviorStage
-from qsft.training.run import reserved_tokens, train
+from qsft.training.run import padding_ids, reserved_tokens, train
 from qsft.training.value import ValueStage
 
 STEPS = 7
@@ -148,11 +148,7 @@ def test_an_interrupted_run_ends_with_the_weights_of_an_uninterrupted_one(
 def test_a_pretrained_model_with_dropout_repeats_and_resumes_too(
     config: RunConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    torch.manual_seed(0)
-    base = GPT2Config(vocab_size=58, n_positions=64, n_embd=16, n_layer=1, n_head=2)
-    assert base.resid_pdrop > 0
-    GPT2LMHeadModel(base).save_pretrained(tmp_path / "base")
-    config = replace(config, model=ModelConfig(base=str(tmp_path / "base")), pretrain=None)
+    config = replace(config, model=save_base(tmp_path / "base", 58), pretrain=None)
     train(config, tmp_path / "whole", CPU)
     with monkeypatch.context() as patch:
         patch.setattr(ValueStage, "after_step", interrupt_at(5, ValueStage.after_step))
@@ -160,6 +156,31 @@ def test_a_pretrained_model_with_dropout_repeats_and_resumes_too(
             train(config, tmp_path / "parts", CPU)
     train(config, tmp_path / "parts", CPU)
     assert_bitwise_equal(tmp_path / "parts", tmp_path / "whole")
+
+
+def save_base(folder: Path, vocab_size: int) -> ModelConfig:
+    """A pretrained model to start from."""
+    torch.manual_seed(0)
+    shape = GPT2Config(vocab_size=vocab_size, n_positions=64, n_embd=16, n_layer=1, n_head=2)
+    assert shape.resid_pdrop > 0
+    GPT2LMHeadModel(shape).save_pretrained(folder)
+    return ModelConfig(base=str(folder))
+
+
+def test_a_pretrained_models_padded_vocabulary_is_no_action(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    assert padding_ids(build_tokenizer(), 64) == tuple(range(58, 64))
+    train(replace(config, model=save_base(tmp_path / "base", 64), pretrain=None), tmp_path, CPU)
+    assert weights(tmp_path)["value.transformer.wte.weight"].shape == (64, 16)
+
+
+def test_a_pretrained_model_with_too_few_tokens_is_refused(
+    config: RunConfig, tmp_path: Path
+) -> None:
+    small = replace(config, model=save_base(tmp_path / "base", 40))
+    with pytest.raises(ConfigError, match=r"model\.base: has 40 tokens, .* 58"):
+        train(small, tmp_path, CPU)
 
 
 def test_a_stage_whose_model_was_half_written_is_finished_by_the_next_call(

@@ -5,13 +5,22 @@ import logging
 import sys
 from collections.abc import Sequence
 
-import httpx
-
 from qsft.commands import data, encode, evaluate, export, figure, train
 from qsft.config import ConfigError
+from qsft.evaluation.figure import FigureError
+from qsft.evaluation.remote import RemoteError
 from qsft.export.options import ExportError
 from qsft.trajectories import TrajectoryError
 
+_EXPECTED = (
+    ConfigError,
+    ExportError,
+    FigureError,
+    FloatingPointError,  # a loss that is no number
+    OSError,
+    RemoteError,
+    TrajectoryError,
+)
 _COMMANDS = (data, encode, train, export, evaluate, figure)
 
 
@@ -35,7 +44,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     logging.getLogger("httpx").setLevel(logging.WARNING)
     try:
         options.run(options)
-    except (ConfigError, TrajectoryError, ExportError, OSError, httpx.HTTPError) as error:
+    except _EXPECTED as error:
         print(f"qsft {options.command}: {error}", file=sys.stderr)
         return 1
     return 0

@@ -92,6 +92,11 @@ def load_trajectories(path: Path, tokenizer: Tokenizer, max_tokens: int) -> Enco
     )
 
 
+def load_tokenizer(folder: Path) -> Tokenizer:
+    """The tokenizer.json of a folder; a missing one is an OSError, which `from_file` hides."""
+    return Tokenizer.from_str((folder / "tokenizer.json").read_text(encoding="utf-8"))
+
+
 def token_ids(tokenizer: Tokenizer, tokens: Iterable[str]) -> tuple[int, ...]:
     """The ids of named tokens; raises ConfigError at one the tokenizer does not know."""
     ids: list[int] = []

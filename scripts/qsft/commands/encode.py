@@ -6,9 +6,7 @@ Example: qsft encode data/wordle/train.jsonl --tokenizer data/wordle --max-token
 import argparse
 from pathlib import Path
 
-from tokenizers import Tokenizer
-
-from qsft.encoding import load_trajectories, save_encoded
+from qsft.encoding import load_tokenizer, load_trajectories, save_encoded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -18,7 +16,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    tokenizer = Tokenizer.from_file(str(options.tokenizer / "tokenizer.json"))
+    tokenizer = load_tokenizer(options.tokenizer)
     for path in options.trajectories:
         encoded = load_trajectories(path, tokenizer, options.max_tokens)
         target = path.with_suffix(".npz")

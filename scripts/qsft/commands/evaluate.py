@@ -30,7 +30,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--url", help="a running server, for example http://127.0.0.1:8000")
     source.add_argument("--checkpoint", type=Path, help="what `qsft train` wrote")
-    parser.add_argument("--games", type=int, default=1000)
+    parser.add_argument("--games", type=_game_count, default=1000)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
     parser.add_argument("--beta", type=float, nargs="+", default=[0.0])
@@ -73,6 +73,13 @@ def run(options: argparse.Namespace) -> None:
             }
             with options.json.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
+
+
+def _game_count(text: str) -> int:
+    count = int(text)
+    if count < 2:
+        raise argparse.ArgumentTypeError(f"an interval needs at least 2 games, got {count}")
+    return count
 
 
 def _players(options: argparse.Namespace) -> tuple[str, MakePlayer]:

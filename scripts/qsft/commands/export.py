@@ -8,9 +8,7 @@ import json
 from pathlib import Path
 from typing import get_args
 
-from tokenizers import Tokenizer
-
-from qsft.encoding import token_ids
+from qsft.encoding import load_tokenizer, token_ids
 from qsft.export.contract import Precision
 from qsft.export.options import ExportError, ExportOptions
 from qsft.export.pipeline import export_policy
@@ -35,7 +33,7 @@ def run(options: argparse.Namespace) -> None:
     if not record_path.is_file():
         raise ExportError(f"{options.checkpoint} is no checkpoint: training.json is missing")
     record = json.loads(record_path.read_text(encoding="utf-8"))
-    tokenizer = Tokenizer.from_file(str(options.checkpoint / "tokenizer.json"))
+    tokenizer = load_tokenizer(options.checkpoint)
 
     config = record["config"]
     report = export_policy(

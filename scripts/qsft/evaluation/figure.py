@@ -12,6 +12,10 @@ from matplotlib.figure import Figure
 SHARPENED = "sharpened"
 
 
+class FigureError(ValueError):
+    """The results cannot be drawn; the message says which or why."""
+
+
 @dataclass(frozen=True, slots=True)
 class Result:
     """One line of `qsft evaluate --json`."""
@@ -30,12 +34,20 @@ class Result:
 
 
 def read_results(path: Path) -> list[Result]:
+    results = []
     with path.open(encoding="utf-8") as lines:
-        return [Result(**json.loads(line)) for line in lines]
+        for number, line in enumerate(lines, start=1):
+            try:
+                results.append(Result(**json.loads(line)))
+            except (TypeError, ValueError) as error:
+                raise FigureError(f"{path.name}, line {number}: no result: {error}") from None
+    return results
 
 
 def draw_return_against_beta(results: list[Result], out: Path) -> None:
     """Curves over β at temperature 1, and the behavior model's best temperature as a band."""
+    if all(result.policy == SHARPENED or result.beta != 0 for result in results):
+        raise FigureError("no result of the behavior model, which is β = 0")
     figure = Figure(figsize=(8, 4.6), layout="constrained")
     axes = figure.add_subplot()
     trained = [result for result in results if result.policy != SHARPENED]

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
-from qsft.encoding import token_ids
+from qsft.encoding import load_tokenizer, token_ids
 from qsft.models import load_model
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
@@ -32,7 +32,7 @@ class LocalPolicy:
 def load_local_policy(checkpoint: Path, device: torch.device) -> LocalPolicy:
     """The policy of what `qsft train` wrote."""
     config = json.loads((checkpoint / "training.json").read_text(encoding="utf-8"))["config"]
-    tokenizer = Tokenizer.from_file(str(checkpoint / "tokenizer.json"))
+    tokenizer = load_tokenizer(checkpoint)
     return LocalPolicy(
         behavior=load_model(checkpoint / "behavior").to(device).eval(),
         value=load_model(checkpoint / "value").to(device).eval(),

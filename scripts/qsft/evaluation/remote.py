@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import httpx
 
@@ -10,6 +11,10 @@ from qsft.policy.extraction import PolicyParameters
 from qsft.policy.sampling import SamplingParameters
 
 _TIMEOUT_S = 120.0
+
+
+class RemoteError(Exception):
+    """The server cannot be reached or refused; the message names it and says why."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,7 +30,7 @@ class RemotePlayer:
     concurrency: int = 32
 
     def answer(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[str]:
-        """Continue each prompt up to `stop`; raises httpx.HTTPError when the server refuses."""
+        """Continue each prompt up to `stop`; raises RemoteError when the server refuses."""
         return asyncio.run(self._answer(prompts, seeds))
 
     async def _answer(self, prompts: Sequence[str], seeds: Sequence[int]) -> list[str]:
@@ -35,11 +40,13 @@ class RemotePlayer:
             async def complete(prompt: str, seed: int) -> str:
                 async with places:
                     response = await client.post("/v1/completions", json=self._body(prompt, seed))
-                response.raise_for_status()
-                text: str = response.json()["choices"][0]["text"]
+                text: str = _content(response)["choices"][0]["text"]
                 return text
 
-            return await asyncio.gather(*map(complete, prompts, seeds))
+            try:
+                return await asyncio.gather(*map(complete, prompts, seeds))
+            except httpx.TransportError as error:
+                raise _unreachable(self.url, error) from error
 
     def _body(self, prompt: str, seed: int) -> dict[str, object]:
         return {
@@ -57,7 +64,19 @@ class RemotePlayer:
 
 def served_model(url: str) -> str:
     """The id of the first model a server offers."""
-    response = httpx.get(f"{url}/v1/models", timeout=_TIMEOUT_S)
-    response.raise_for_status()
-    model: str = response.json()["data"][0]["id"]
+    try:
+        response = httpx.get(f"{url}/v1/models", timeout=_TIMEOUT_S)
+    except httpx.TransportError as error:
+        raise _unreachable(url, error) from error
+    model: str = _content(response)["data"][0]["id"]
     return model
+
+
+def _content(response: httpx.Response) -> Any:
+    if response.is_error:
+        raise RemoteError(f"{response.url}: {response.status_code}, {response.text.strip()}")
+    return response.json()
+
+
+def _unreachable(url: str, error: httpx.TransportError) -> RemoteError:
+    return RemoteError(f"{url}: {error or type(error).__name__}")

@@ -15,7 +15,7 @@ from tokenizers import Tokenizer
 from transformers import PreTrainedModel
 
 from qsft.config import ConfigError, RunConfig, StageConfig
-from qsft.encoding import load_trajectories, token_ids
+from qsft.encoding import load_tokenizer, load_trajectories, token_ids
 from qsft.models import build_model, load_model
 from qsft.training.batches import Trajectories
 from qsft.training.behavior import BehaviorStage
@@ -45,7 +45,7 @@ def train(config: RunConfig, out: Path, device: torch.device) -> None:
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.set_float32_matmul_precision("high")
     source = Path(config.data.tokenizer)
-    tokenizer = Tokenizer.from_file(str(source / "tokenizer.json"))
+    tokenizer = load_tokenizer(source)
     reserved_ids, leftover_id = reserved_tokens(config, tokenizer)
     context = _Context(config, _load_data(config, tokenizer, device), out, device)
     out.mkdir(parents=True, exist_ok=True)

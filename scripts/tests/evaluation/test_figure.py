@@ -6,7 +6,13 @@ from pathlib import Path
 
 import pytest
 
-from qsft.evaluation.figure import SHARPENED, Result, draw_return_against_beta, read_results
+from qsft.evaluation.figure import (
+    SHARPENED,
+    FigureError,
+    Result,
+    draw_return_against_beta,
+    read_results,
+)
 
 BEHAVIOR = Result("wordle", "kl", "probability", 0.0, 1.0, 1000, 0, -4.0, -4.1, -3.9, 0.7)
 RESULTS = [
@@ -22,6 +28,19 @@ def test_results_are_read_back_as_they_were_appended(tmp_path: Path) -> None:
     path = tmp_path / "results.jsonl"
     path.write_text("".join(json.dumps(asdict(result)) + "\n" for result in RESULTS))
     assert read_results(path) == RESULTS
+
+
+def test_a_line_that_is_no_result_is_named(tmp_path: Path) -> None:
+    path = tmp_path / "results.jsonl"
+    for bad in ("{", '{"policy": "wordle"}', "[]"):
+        path.write_text(json.dumps(asdict(BEHAVIOR)) + "\n" + bad + "\n")
+        with pytest.raises(FigureError, match=r"results\.jsonl, line 2: no result"):
+            read_results(path)
+
+
+def test_a_figure_needs_the_behavior_model(tmp_path: Path) -> None:
+    with pytest.raises(FigureError, match="behavior model"):
+        draw_return_against_beta(RESULTS[2:], tmp_path / "figure.svg")
 
 
 @pytest.mark.parametrize("suffix", ["svg", "png"])

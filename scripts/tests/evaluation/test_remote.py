@@ -3,11 +3,10 @@
 import threading
 from collections.abc import Iterator
 
-import httpx
 import pytest
 from stub_server import StubServer, answer_to, serve_stub
 
-from qsft.evaluation.remote import RemotePlayer, served_model
+from qsft.evaluation.remote import RemoteError, RemotePlayer, served_model
 from qsft.policy.extraction import PolicyParameters
 from qsft.policy.sampling import SamplingParameters
 
@@ -54,17 +53,22 @@ def test_as_many_requests_as_allowed_are_in_flight_together(server: StubServer) 
     assert len(make_player(server.url, concurrency=3).answer(["p"] * 9, range(9))) == 9
 
 
-def test_a_refusal_is_an_http_error(server: StubServer) -> None:
+def test_a_refusal_names_the_server_the_status_and_its_answer(server: StubServer) -> None:
     server.status = 429
-    with pytest.raises(httpx.HTTPStatusError, match="429"):
+    expected = rf"{server.url}/v1/completions: 429, .*choices"
+    with pytest.raises(RemoteError, match=expected):
         make_player(server.url).answer(["p"], [0])
+    with pytest.raises(RemoteError, match=rf"{server.url}/v1/models: 429"):
+        served_model(server.url)
 
 
-def test_no_server_is_an_http_error() -> None:
+def test_a_server_that_is_not_there_is_named() -> None:
     with serve_stub() as stub:
         url = stub.url
-    with pytest.raises(httpx.ConnectError):
+    with pytest.raises(RemoteError, match=rf"{url}: \S"):
         make_player(url).answer(["p"], [0])
+    with pytest.raises(RemoteError, match=rf"{url}: \S"):
+        served_model(url)
 
 
 def test_the_first_model_that_a_server_offers_is_asked(server: StubServer) -> None:

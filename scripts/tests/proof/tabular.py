@@ -15,7 +15,7 @@ from qsft.targets import bellman_weights, next_value, step_gammas
 
 END = -1
 LEFTOVER = 0  # no action: the dummy of `smoothing = "leftover"`
-_UPDATES = 1500
+_UPDATES = 1000
 _SWEEPS = 200
 _TARGET_RATE = 0.05
 
@@ -47,7 +47,8 @@ def random_graph(seed: int, states: int, branches: int, vocab_size: int, gamma: 
     for state in range(states):
         tokens = rng.choice(np.arange(1, vocab_size), size=branches, replace=False)
         counts[state, tokens] = rng.choice([1, 2, 5, 8], size=branches)
-        next_state[state, tokens] = rng.integers(END, states, size=branches)
+        leads_on = rng.random(branches) < 0.7
+        next_state[state, tokens] = np.where(leads_on, rng.integers(states, size=branches), END)
         ends = tokens[next_state[state, tokens] == END]
         reward[state, ends] = rng.random(len(ends))
     return Mdp(counts, next_state, reward, gamma)

@@ -1,6 +1,6 @@
 """Q-SFT's claims on small MDPs whose Q* is known: a table of logits, the project's loss and target.
 
-The data's actions have π_β from 1/25 to all; the states form random graphs with cycles.
+The data's actions have π_β from 1/17 upwards; the states form random graphs with cycles.
 """
 
 from functools import cache
@@ -15,7 +15,7 @@ from qsft.losses import Smoothing
 
 GAMMA = 0.8
 THRESHOLD = 1e-3
-TOLERANCE = 1e-3
+TOLERANCE = 1e-4
 VOCAB_SIZE = 300
 SEEDS = range(3)
 
@@ -58,7 +58,7 @@ def test_uniform_smoothing_overestimates_by_no_more_than_its_known_bias(seed: in
     bias = 1 / ((VOCAB_SIZE - 1) * mdp.behavior[mdp.counts > 0].min())
     assert error.min() > -TOLERANCE
     assert error.max() < bias / (1 - GAMMA)
-    assert error.max() > 10 * TOLERANCE  # 300 tokens are few enough for the bias to show
+    assert error.max() > 0.01  # 300 tokens are few enough for the bias to show
 
 
 @pytest.mark.parametrize("smoothing", get_args(Smoothing))
@@ -71,13 +71,14 @@ def test_p_lies_between_the_bounds_of_theorem_4_1(seed: int, smoothing: Smoothin
     assert (p <= q + TOLERANCE)[covered].all()
 
 
-def test_the_value_differs_from_the_behaviors_own() -> None:
-    """Else reaching Q* would not need a max: these graphs reward choosing."""
-    mdp = make_mdp(0)
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_behaviors_own_value_is_far_below_the_optimal_one(seed: int) -> None:
+    """Else reaching Q* would prove little: these graphs reward choosing."""
+    mdp = make_mdp(seed)
     own = np.zeros(len(mdp.counts) + 1)
     for _ in range(200):
         own[:-1] = (mdp.behavior * (mdp.reward + GAMMA * own[mdp.next_state])).sum(axis=1)
-    assert (optimal_q(mdp).max(axis=1) - own[:-1]).min() > 0.1
+    assert (optimal_q(mdp).max(axis=1) - own[:-1]).mean() > 0.2
 
 
 def with_rare_mass(mdp: Mdp, mass: float) -> NDArray[np.float64]:

@@ -46,7 +46,7 @@ MAX_TOKENS = 40
 LONGEST_WALK = 30
 BEHAVIOR = StageConfig(400, 256, 0.1, warmup_steps=10, weight_decay=0.0)
 VALUE = ValueConfig(
-    steps=1200,
+    steps=800,
     batch_size=256,
     learning_rate=0.05,
     warmup_steps=10,

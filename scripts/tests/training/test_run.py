@@ -60,8 +60,16 @@ def config(data_folder: Path) -> RunConfig:
         model=SHAPE,
         pretrain=STAGE,
         behavior=STAGE,
+        # Returns first, then the most probable token's ratio: no weight is clamped, all follow θ̄.
         value=ValueConfig(
-            STEPS, 8, 1e-2, warmup_steps=2, smoothing="leftover", return_steps=2, target_rate=0.1
+            STEPS,
+            batch_size=8,
+            learning_rate=3e-2,
+            warmup_steps=2,
+            support_threshold=1.0,
+            smoothing="leftover",
+            return_steps=2,
+            target_rate=0.3,
         ),
         log_every=2,
         evaluate_every=4,

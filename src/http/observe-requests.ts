@@ -19,7 +19,8 @@ export function observeRequests(
     const startedAt = performance.now();
     const abort = new AbortController();
     const onClientGone = () => abort.abort(clientLeft());
-    context.req.raw.signal.addEventListener('abort', onClientGone, { once: true });
+    const { signal } = context.req.raw;
+    signal.addEventListener('abort', onClientGone, { once: true });
     context.set('abort', abort);
     context.set('logFields', {});
     context.set('bodyEnded', undefined);
@@ -32,6 +33,8 @@ export function observeRequests(
     const route = routeLabel(context);
     const finish = (): void => {
       drain.leave(abort);
+      // Node keeps a request's signal until the request is collected, and this listener holds the request.
+      signal.removeEventListener('abort', onClientGone);
       const seconds = (performance.now() - startedAt) / 1000;
       metrics.requestServed({ method, route, status, seconds });
       // Probes and scrapes come every few seconds and say little.

@@ -14,7 +14,7 @@ train() {
   qsft data wordle --out "$data" --games 2000000 --held-out 20000 --seed 0
   qsft encode "$data/train.jsonl" "$data/held-out.jsonl" --tokenizer "$data" --max-tokens 61
   qsft train runs/wordle.toml --out "$out"
-  qsft export "$out" ../models/wordle --replace --beta 1024 --eos '<eos>' --prompt-prefix $'Wordle:\n'
+  qsft export "$out" ../models/wordle --replace --beta 4096 --eos '<eos>' --prompt-prefix $'Wordle:\n'
 }
 
 # serve MODEL COMMAND...: run a command while a server offers the model
@@ -41,10 +41,10 @@ play() {
 play_trained() {
   play --games 1000 --seed 0 --beta 0 1 4 8 16 32 64 256
   play --games 1000 --seed 0 --beta 1 4 16 64 256 --q ratio
-  play --games 1000 --seed 0 --extraction behavior --temperature 0.5 0.3 0.1 0
+  play --games 1000 --seed 0 --extraction behavior --temperature 0.5 0.3
   # What is compared plays more games, for narrower intervals.
-  play --games 4000 --seed 1 --beta 1024
-  play --games 4000 --seed 1 --extraction behavior --temperature 1 0.2
+  play --games 4000 --seed 1 --beta 1024 4096
+  play --games 4000 --seed 1 --extraction behavior --temperature 1 0.2 0.1 0
 }
 
 play_sharpened() {

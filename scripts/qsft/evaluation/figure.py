@@ -72,7 +72,8 @@ def draw_return_against_beta(results: list[Result], out: Path) -> None:
     curve("C2", "sharpening alone: π_φ·exp(β·π_φ)", lambda r: r.policy == SHARPENED)
     _draw_best_temperature(axes, [result for result in trained if result.beta == 0])
     axes.set_xscale("symlog", base=2, linthresh=1)
-    axes.set_xticks([0, 1, 4, 16, 64, 256, 1024], ["0", "1", "4", "16", "64", "256", "1024"])
+    betas = [0, *(4**power for power in range(7))]
+    axes.set_xticks(betas, [str(beta) for beta in betas])
     axes.set_xlim(left=0)
     axes.minorticks_off()
     axes.set_xlabel("β")

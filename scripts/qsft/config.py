@@ -1,10 +1,11 @@
 """One run, one TOML file: what is trained, on what, how long and with which settings of Q-SFT."""
 
 import dataclasses
+import math
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, get_args, get_origin, get_type_hints
 
 from qsft.losses import Smoothing
 from qsft.targets import GammaMode
@@ -17,29 +18,43 @@ class ConfigError(ValueError):
 
 
 @dataclass(frozen=True, slots=True)
+class Range:
+    """The numbers a key may have, both ends included."""
+
+    low: float
+    high: float = math.inf
+
+
+Count = Annotated[int, Range(1)]
+Natural = Annotated[int, Range(0)]
+Share = Annotated[float, Range(0, 1)]
+NonNegative = Annotated[float, Range(0)]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Either `base`, a Hugging Face id or folder, or the shape of a fresh Llama."""
 
     base: str | None = None
-    layers: int = 6
-    width: int = 192
-    heads: int = 6
-    kv_heads: int = 6
-    intermediate: int = 512
-    max_length: int = 128
+    layers: Count = 6
+    width: Count = 192
+    heads: Count = 6
+    kv_heads: Count = 6
+    intermediate: Count = 512
+    max_length: Count = 128
 
 
 @dataclass(frozen=True, slots=True)
 class StageConfig:
     """How long and how fast one stage learns. `batch_size` counts trajectories."""
 
-    steps: int
-    batch_size: int = 128
-    learning_rate: float = 1e-4
-    warmup_steps: int = 100
-    final_learning_rate_share: float = 0.1
-    weight_decay: float = 0.01
-    clip_norm: float = 1.0
+    steps: Count
+    batch_size: Count = 128
+    learning_rate: NonNegative = 1e-4
+    warmup_steps: Natural = 100
+    final_learning_rate_share: Share = 0.1
+    weight_decay: NonNegative = 0.01
+    clip_norm: NonNegative = 1.0
     # bf16 multiplies in bfloat16. Its rounding of logits feeds the max of the Bellman target, which
     # overestimates with every bit of noise, so the value stage wants fp32.
     precision: Precision = "fp32"
@@ -49,15 +64,15 @@ class StageConfig:
 class ValueConfig(StageConfig):
     """Settings of eq. 3 and its target; `targets.py` says why max and weight are bounded."""
 
-    gamma: float = 0.99
+    gamma: Share = 0.99
     gamma_mode: GammaMode = "turn"
-    support_threshold: float = 1e-3
+    support_threshold: Share = 1e-3
     smoothing: Smoothing = "uniform"
     # α of θ̄ ← (1−α)θ̄ + αθ
-    target_rate: float = 0.005
+    target_rate: Share = 0.005
     # First steps whose weights are the data's own discounted returns: max-free, so they cannot
     # overestimate, and θ starts the Bellman backups from the behavior's value instead of from 1.
-    return_steps: int = 0
+    return_steps: Natural = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +91,7 @@ class DataConfig:
     held_out: str
     tokenizer: str
     # Longest trajectory, in tokens.
-    max_tokens: int
+    max_tokens: Count
     # Tokens that are no action: never emitted, and no part of π_φ.
     reserved_tokens: tuple[str, ...] = ()
     # The dummy action of `smoothing = "leftover"`; one of the reserved tokens.
@@ -94,13 +109,13 @@ class RunConfig:
     model: ModelConfig = field(default_factory=ModelConfig)
     # Loss on every token, the environment's too, before φ and θ start from the result.
     pretrain: StageConfig | None = None
-    seed: int = 0
+    seed: Natural = 0
     compile: bool = False
-    log_every: int = 50
-    evaluate_every: int = 500
-    checkpoint_every: int = 1000
-    # Smallest batch of held-out trajectories an evaluation looks at.
-    evaluation_batch_size: int = 1024
+    log_every: Count = 50
+    evaluate_every: Count = 500
+    checkpoint_every: Count = 1000
+    # Held-out trajectories that an evaluation looks at.
+    evaluation_batch_size: Count = 1024
 
 
 def load_config(path: Path) -> RunConfig:
@@ -110,12 +125,21 @@ def load_config(path: Path) -> RunConfig:
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{path.name}: {error}") from None
     config: RunConfig = _parse(RunConfig, record, "")
+    reward = config.reward
+    if not -math.inf < reward.low < reward.high < math.inf:
+        raise ConfigError(f"reward.low: must lie below reward.high {reward.high}, got {reward.low}")
     return config
 
 
 def _parse(kind: Any, value: Any, where: str) -> Any:
     if dataclasses.is_dataclass(kind):
         return _parse_table(kind, value, where)
+    if get_origin(kind) is Annotated:
+        number, allowed = get_args(kind)
+        parsed = _parse(number, value, where)
+        if not allowed.low <= parsed <= allowed.high:
+            raise ConfigError(f"{where}: must be {allowed.low} to {allowed.high}, got {parsed}")
+        return parsed
     if get_origin(kind) is Literal:
         if value not in get_args(kind):
             raise ConfigError(f"{where}: must be one of {get_args(kind)}, got {value!r}")
@@ -136,7 +160,7 @@ def _parse(kind: Any, value: Any, where: str) -> Any:
 def _parse_table(kind: Any, value: Any, where: str) -> Any:
     if not isinstance(value, dict):
         raise ConfigError(f"{where or 'file'}: expected a table, got {value!r}")
-    types = get_type_hints(kind)
+    types = get_type_hints(kind, include_extras=True)
     prefix = where + "." if where else ""
     for key in value:
         if key not in types:

@@ -108,3 +108,20 @@ def test_a_wrong_key_is_named(old: str, new: str, message: str, tmp_path: Path) 
     with pytest.raises(ConfigError) as caught:
         load(MINIMAL.replace(old, new), tmp_path)
     assert str(caught.value).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        ("steps = 10", "steps = 0", r"behavior\.steps: must be 1 to inf, got 0"),
+        ("gamma = 1", "gamma = 1.5", r"value\.gamma: must be 0 to 1, got 1\.5"),
+        ("gamma = 1", "gamma = nan", r"value\.gamma: must be 0 to 1, got nan"),
+        ("seed = 3", "seed = -1", r"seed: must be 0 to inf, got -1"),
+        ("high = 0", "high = -6", r"reward\.low: must lie below reward\.high -6\.0, got -6\.0"),
+    ],
+)
+def test_a_number_out_of_range_is_named_with_its_limits(
+    old: str, new: str, message: str, tmp_path: Path
+) -> None:
+    with pytest.raises(ConfigError, match=message):
+        load(MINIMAL.replace(old, new), tmp_path)

@@ -2,13 +2,18 @@
 // Only ids, numbers and token events; no text.
 
 import type { PolicyManifest } from '../policy/manifest.ts';
-import type { PolicyParameters, SamplingParameters } from '../policy/parameters.ts';
+import type {
+  PolicyParameters,
+  SamplingParameters,
+  ScoreEditParameters,
+} from '../policy/parameters.ts';
 
 export type {
   Extraction,
   PolicyParameters,
   QForm,
   SamplingParameters,
+  ScoreEditParameters,
 } from '../policy/parameters.ts';
 
 /** One sequence to decode: everything the engine needs to know of a request. */
@@ -18,6 +23,12 @@ export interface SequenceRequest {
   readonly maxTokens: number;
   readonly policy: PolicyParameters;
   readonly sampling: SamplingParameters;
+  /** Null leaves the scores as they are, at no cost. */
+  readonly edits: ScoreEditParameters | null;
+  /** The policy's end-of-sequence tokens are tokens like others. */
+  readonly ignoreEos: boolean;
+  /** Tokens that end the sequence beside those. */
+  readonly stopTokenIds: readonly number[];
   /** How many of the most probable alternatives to report with each token; null reports none at all. */
   readonly topLogprobs: number | null;
   /** Also score every prompt token but the first. */
@@ -39,7 +50,7 @@ export interface PromptEvent {
   readonly positions: readonly TokenLogprobs[];
 }
 
-/** One answer token. An end-of-sequence token ends the sequence and is not reported as one. */
+/** One answer token. A token that ends the sequence is not reported as one. */
 export interface TokenEvent {
   readonly kind: 'token';
   readonly id: number;
@@ -56,13 +67,15 @@ export interface TokenEvent {
   readonly top?: TokenLogprobs['top'];
 }
 
-export type EngineFinishReason = 'eos' | 'length' | 'cancelled' | 'error';
+export type EngineFinishReason = 'eos' | 'stop_token' | 'length' | 'cancelled' | 'error';
 
 /** The last event of every sequence that was submitted, exactly once. */
 export interface FinishEvent {
   readonly kind: 'finish';
   readonly id: number;
   readonly reason: EngineFinishReason;
+  /** Set with `reason: 'stop_token'`: which of the request's it was. */
+  readonly tokenId?: number;
   /** Set with `reason: 'error'`: safe to show a client. */
   readonly message?: string;
 }

@@ -7,16 +7,15 @@
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
-import { append, createSequence, type Sequence } from './sequence.ts';
+import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
 
-export interface SchedulerLimits {
+export interface SchedulerLimits extends Vocabulary {
   /** Slots of the cache. */
   readonly maxSequences: number;
   /** Most tokens of one prefill run, padding included. */
   readonly prefillChunk: number;
   /** Most positions one run can score. */
   readonly maxScored: number;
-  readonly eosTokenIds: ReadonlySet<number>;
 }
 
 /** Before the run: slot `to` takes the first `tokens` tokens of slot `from`. */
@@ -35,10 +34,12 @@ export interface StepPlan extends StepBatch<Sequence> {
 /** What a step did to one row. */
 export interface Outcome {
   readonly sequence: Sequence;
-  /** The answer token it gained; null while its prompt is part-way, and for an end of sequence. */
+  /** The answer token it gained; null while its prompt is part-way, and for a token that ended it. */
   readonly token: number | null;
   /** Set when this was its last step. */
   readonly finish: EngineFinishReason | null;
+  /** Set when one of the request's stop tokens was its end. */
+  readonly stopTokenId?: number;
 }
 
 export class Scheduler {
@@ -63,7 +64,7 @@ export class Scheduler {
   }
 
   submit(request: SequenceRequest): void {
-    this.#waiting.push(createSequence(request));
+    this.#waiting.push(createSequence(request, this.#limits));
   }
 
   /** Between commit and plan. False when the sequence has already finished. */
@@ -145,7 +146,8 @@ export class Scheduler {
     sequence.past += tokensRun(sequence, width);
     if (sequence.past < sequence.length) return { sequence, token: null, finish: null };
     if (sequence.request.maxTokens === 0) return { sequence, token: null, finish: 'length' };
-    const finish = append(sequence, token, this.#limits.eosTokenIds);
+    const finish = append(sequence, token, this.#limits);
+    if (finish === 'stop_token') return { sequence, token: null, finish, stopTokenId: token };
     return { sequence, token: finish === 'eos' ? null : token, finish };
   }
 

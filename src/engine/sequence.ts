@@ -1,6 +1,7 @@
 // A request on its way through the engine: its tokens and how far each has come. The scheduler alone changes it.
 import { samplingUnder, stepWeights } from '../policy/parameters.ts';
 import type { PolicyRow } from '../policy/policy.ts';
+import { ScoreEdits } from '../policy/score-edits.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 
 export interface Sequence extends PolicyRow {
@@ -8,12 +9,22 @@ export interface Sequence extends PolicyRow {
   length: number;
   past: number;
   drawn: number;
+  /** Tokens that end it: the policy's, unless it ignores them, and its own. */
+  readonly endingIds: ReadonlySet<number>;
 }
 
-export function createSequence(request: SequenceRequest): Sequence {
-  const { promptIds, maxTokens, policy, sampling } = request;
+/** What sequences need to know of the policy's tokens. */
+export interface Vocabulary {
+  readonly vocabularySize: number;
+  readonly eosTokenIds: ReadonlySet<number>;
+}
+
+export function createSequence(request: SequenceRequest, vocabulary: Vocabulary): Sequence {
+  const { promptIds, maxTokens, policy, sampling, edits } = request;
   const tokens = new Int32Array(promptIds.length + maxTokens);
   tokens.set(promptIds);
+  const endingIds = endingTokens(request, vocabulary);
+  const { vocabularySize } = vocabulary;
   return {
     request,
     tokens,
@@ -22,18 +33,35 @@ export function createSequence(request: SequenceRequest): Sequence {
     drawn: 0,
     weights: stepWeights(policy),
     sampling: samplingUnder(policy, sampling),
+    edits:
+      edits === null
+        ? null
+        : new ScoreEdits(edits, { promptIds, maxTokens, vocabularySize, endingIds }),
+    endingIds,
   };
 }
 
-/** Adds a drawn token; returns why the sequence ends with it, or null. An end-of-sequence token is not kept. */
+/** Adds a drawn token; returns why the sequence ends with it, or null. A token that ends the sequence is not kept. */
 export function append(
   sequence: Sequence,
   token: number,
-  eosTokenIds: ReadonlySet<number>,
+  { eosTokenIds }: Vocabulary,
 ): EngineFinishReason | null {
-  if (eosTokenIds.has(token)) return 'eos';
+  const { request, edits } = sequence;
+  if (sequence.endingIds.has(token)) {
+    return eosTokenIds.has(token) && !request.ignoreEos ? 'eos' : 'stop_token';
+  }
   sequence.tokens[sequence.length] = token;
   sequence.length += 1;
   sequence.drawn += 1;
-  return sequence.drawn === sequence.request.maxTokens ? 'length' : null;
+  edits?.record(token);
+  return sequence.drawn === request.maxTokens ? 'length' : null;
+}
+
+function endingTokens(
+  { ignoreEos, stopTokenIds }: SequenceRequest,
+  { eosTokenIds }: Vocabulary,
+): ReadonlySet<number> {
+  if (stopTokenIds.length === 0 && !ignoreEos) return eosTokenIds;
+  return new Set([...(ignoreEos ? [] : eosTokenIds), ...stopTokenIds]);
 }

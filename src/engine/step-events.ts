@@ -12,14 +12,17 @@ export class StepEvents {
   of(plan: StepPlan, outcomes: readonly Outcome[], scores: StepScores): SequenceEvent[] {
     const events: SequenceEvent[] = [];
     for (const [index, outcome] of outcomes.entries()) {
-      const { sequence, token, finish } = outcome;
+      const { sequence, token, finish, stopTokenId } = outcome;
       const { id } = sequence.request;
       if (plan.scoring === 'every') events.push(...this.#prompt(plan, outcome, scores));
       if (token !== null) {
         const position = plan.scoring === 'every' ? plan.width - 1 : index;
         events.push(tokenEvent(sequence, token, position, scores));
       }
-      if (finish !== null) events.push({ kind: 'finish', id, reason: finish });
+      if (finish !== null) {
+        const stopped = stopTokenId === undefined ? {} : { tokenId: stopTokenId };
+        events.push({ kind: 'finish', id, reason: finish, ...stopped });
+      }
     }
     return events;
   }

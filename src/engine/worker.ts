@@ -35,8 +35,14 @@ function serve(
       scored: maxScored,
     },
   });
-  const eosTokenIds = new Set(policy.manifest.eos_token_ids);
-  const scheduler = new Scheduler({ maxSequences, prefillChunk, maxScored, eosTokenIds });
+  const { vocab_size: vocabularySize, eos_token_ids: eosTokenIds } = policy.manifest;
+  const scheduler = new Scheduler({
+    maxSequences,
+    prefillChunk,
+    maxScored,
+    vocabularySize,
+    eosTokenIds: new Set(eosTokenIds),
+  });
   run(port, new EngineLoop(policy, scheduler, post), policy);
   post({
     type: 'ready',

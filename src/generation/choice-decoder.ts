@@ -61,8 +61,8 @@ export class ChoiceDecoder {
     }
     const decoded = this.#detokenizer.push(event.tokenId);
     this.#decodedLength += characterCount(decoded);
-    const { text, isStopped } = this.#stopScanner.push(decoded);
-    if (isStopped) return this.#delta(text, 'stop');
+    const { text, stop } = this.#stopScanner.push(decoded);
+    if (stop !== null) return this.#delta(text, 'stop', stop);
     if (this.#tokenCount >= this.#options.maxTokens) {
       this.#lastText = text;
       return null;
@@ -70,14 +70,14 @@ export class ChoiceDecoder {
     return this.#delta(text, null);
   }
 
-  /** The model has ended the answer (`stop`) or was not allowed more (`length`). */
-  finish(reason: FinishReason): ChoiceDelta {
-    const scanned = this.#stopScanner.push(this.#detokenizer.flush());
-    if (scanned.isStopped) return this.#delta(this.#lastText + scanned.text, 'stop');
+  /** The model has ended the answer (`stop`), with that token of the request's where given, or was not allowed more (`length`). */
+  finish(reason: FinishReason, stopTokenId: number | null = null): ChoiceDelta {
+    const { text: scannedText, stop } = this.#stopScanner.push(this.#detokenizer.flush());
+    if (stop !== null) return this.#delta(this.#lastText + scannedText, 'stop', stop);
     // Tokens without text of their own (half a character, a special token) have waited for this.
     this.#sentLength = Number.POSITIVE_INFINITY;
-    const text = this.#lastText + scanned.text + this.#stopScanner.flush();
-    return this.#delta(text, reason);
+    const text = this.#lastText + scannedText + this.#stopScanner.flush();
+    return this.#delta(text, reason, stopTokenId);
   }
 
   #echo(): ChoiceDelta | null {
@@ -86,15 +86,23 @@ export class ChoiceDecoder {
     return this.#delta(text, null);
   }
 
-  #delta(text: string, finishReason: FinishReason): ChoiceDelta;
-  #delta(text: string, finishReason: FinishReason | null): ChoiceDelta | null;
-  #delta(text: string, finishReason: FinishReason | null): ChoiceDelta | null {
+  #delta(
+    text: string,
+    finishReason: FinishReason,
+    stopReason?: string | number | null,
+  ): ChoiceDelta;
+  #delta(text: string, finishReason: null): ChoiceDelta | null;
+  #delta(
+    text: string,
+    finishReason: FinishReason | null,
+    stopReason: string | number | null = null,
+  ): ChoiceDelta | null {
     this.#sentLength += characterCount(text);
     let ready = this.#tokens.findIndex((token) => token.textOffset >= this.#sentLength);
     if (ready === -1) ready = this.#tokens.length;
     const tokens = this.#tokens.splice(0, ready);
     if (text === '' && tokens.length === 0 && finishReason === null) return null;
-    return { index: this.#options.index, text, tokens, finishReason };
+    return { index: this.#options.index, text, tokens, finishReason, stopReason };
   }
 }
 

@@ -52,3 +52,12 @@ export function resolveMaxTokens(
   }
   return asked;
 }
+
+export function checkMinTokens(minTokens: number, maxTokens: number): void {
+  if (minTokens <= maxTokens) return;
+  throw new ServerError(
+    'invalid_request',
+    `min_tokens must be at most the answer's ${maxTokens} tokens; ${minTokens} was given.`,
+    { param: 'min_tokens' },
+  );
+}

@@ -68,6 +68,8 @@ function finishChoice(
   switch (event.reason) {
     case 'eos':
       return decoder.finish('stop');
+    case 'stop_token':
+      return decoder.finish('stop', event.tokenId);
     case 'length':
       return decoder.finish('length');
     case 'error':

@@ -2,8 +2,9 @@
 import type { Engine, SequenceInput } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
 import { ChoiceDecoder } from './choice-decoder.ts';
-import { encodePrompt, resolveMaxTokens } from './context-length.ts';
+import { checkMinTokens, encodePrompt, resolveMaxTokens } from './context-length.ts';
 import type { GenerationRequest, Prompt } from './request.ts';
+import { checkTokenIds, resolveEdits } from './score-edits.ts';
 import { randomSeedWords, type SeedWords, seedWords } from './seed.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -25,6 +26,7 @@ export function planAnswers(
   engine: Engine,
   tokenizer: TextTokenizer,
 ): AnswerPlan {
+  checkTokenIds(request, engine.manifest);
   const prompts = request.prompts.map((prompt) =>
     preparePrompt(prompt, request, engine, tokenizer),
   );
@@ -59,23 +61,28 @@ function preparePrompt(
 ): PreparedPrompt {
   const ids = encodePrompt(tokenizer, prompt, manifest.vocab_size);
   const maxTokens = resolveMaxTokens(request.maxTokens, ids.length, model.maxLength);
+  checkMinTokens(request.minTokens, maxTokens);
   if (!request.echo) return { ids, maxTokens, echoText: null };
   return { ids, maxTokens, echoText: typeof prompt === 'string' ? prompt : tokenizer.decode(ids) };
 }
 
 function sequenceInput(
-  { temperature, topK, topP, topLogprobs, echo }: GenerationRequest,
+  request: GenerationRequest,
   { ids, maxTokens }: PreparedPrompt,
   policy: PolicyParameters,
   seed: SeedWords,
   choice: number,
 ): SequenceInput {
+  const { temperature, topK, topP, minP, topLogprobs } = request;
   return {
     promptIds: ids,
     maxTokens,
     policy,
-    sampling: { temperature, topK, topP, seed, choice },
+    sampling: { temperature, topK, topP, minP, seed, choice },
+    edits: resolveEdits(request),
+    ignoreEos: request.ignoreEos,
+    stopTokenIds: request.stopTokenIds,
     topLogprobs,
-    promptLogprobs: echo && topLogprobs !== null,
+    promptLogprobs: request.echo && topLogprobs !== null,
   };
 }

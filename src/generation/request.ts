@@ -15,9 +15,20 @@ export interface GenerationRequest {
   /** 0 keeps all tokens. */
   readonly topK: number;
   readonly topP: number;
+  /** Share of the most probable token's probability; 0 keeps all. */
+  readonly minP: number;
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** 1 is none. */
+  readonly repetitionPenalty: number;
+  readonly logitBias: readonly (readonly [tokenId: number, bias: number])[];
   /** Null draws a new one. */
   readonly seed: number | null;
   readonly stopStrings: readonly string[];
+  readonly stopTokenIds: readonly number[];
+  readonly ignoreEos: boolean;
+  /** Tokens before any that would end the answer. */
+  readonly minTokens: number;
   /** How many of the most probable alternatives to report with each token; null reports none at all. */
   readonly topLogprobs: number | null;
   /** Begin each answer with its prompt, and score the prompt too where log-probabilities are asked for. */
@@ -45,6 +56,8 @@ export interface ChoiceDelta {
   /** Tokens whose first character is in `text`, where log-probabilities were asked for. */
   readonly tokens: readonly GeneratedToken[];
   readonly finishReason: FinishReason | null;
+  /** The stop string or stop token that was met; null for every other reason and before the end. */
+  readonly stopReason: string | number | null;
 }
 
 export type FinishReason = 'stop' | 'length';

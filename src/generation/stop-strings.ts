@@ -4,7 +4,8 @@
 export interface ScannedText {
   /** Text that is certainly not part of a stop string. */
   readonly text: string;
-  readonly isStopped: boolean;
+  /** The stop string that was met, the longest of those complete at the same character; null when none was. */
+  readonly stop: string | null;
 }
 
 export class StopScanner {
@@ -18,20 +19,19 @@ export class StopScanner {
   push(piece: string): ScannedText {
     const text = this.#held + piece;
     for (let index = this.#held.length; index < text.length; index += 1) {
-      let stopLength = 0;
+      let stop = '';
       for (const matcher of this.#matchers) {
-        if (matcher.push(text.charCodeAt(index))) {
-          stopLength = Math.max(stopLength, matcher.stop.length);
-        }
+        const isComplete = matcher.push(text.charCodeAt(index));
+        if (isComplete && matcher.stop.length > stop.length) stop = matcher.stop;
       }
-      if (stopLength > 0) {
+      if (stop !== '') {
         this.#held = '';
-        return { text: text.slice(0, index + 1 - stopLength), isStopped: true };
+        return { text: text.slice(0, index + 1 - stop.length), stop };
       }
     }
     const heldLength = Math.max(0, ...this.#matchers.map((matcher) => matcher.matched));
     this.#held = text.slice(text.length - heldLength);
-    return { text: text.slice(0, text.length - heldLength), isStopped: false };
+    return { text: text.slice(0, text.length - heldLength), stop: null };
   }
 
   /** The text is over: what was held back is no stop string after all. */

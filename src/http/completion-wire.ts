@@ -27,17 +27,39 @@ export function toGenerationRequest(body: CompletionBody): GenerationRequest {
   return {
     prompts: promptList(body.prompt),
     choicesPerPrompt: body.n ?? 1,
-    maxTokens: body.max_tokens ?? null,
-    temperature: body.temperature ?? 1,
-    topK: Math.max(0, body.top_k ?? 0),
-    topP: body.top_p ?? 1,
-    seed: body.seed ?? null,
-    stopStrings: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     topLogprobs: body.logprobs ?? null,
     echo: body.echo ?? false,
     extraction: body.extraction ?? null,
     beta: body.beta ?? null,
     q: body.q ?? null,
+    ...toSampling(body),
+    ...toEnding(body),
+  };
+}
+
+function toSampling(body: CompletionBody) {
+  return {
+    presencePenalty: body.presence_penalty ?? 0,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+    logitBias: Object.entries(body.logit_bias ?? {}).map(
+      ([id, bias]) => [Number(id), bias] as const,
+    ),
+    temperature: body.temperature ?? 1,
+    topK: Math.max(0, body.top_k ?? 0),
+    topP: body.top_p ?? 1,
+    minP: body.min_p ?? 0,
+    seed: body.seed ?? null,
+  };
+}
+
+function toEnding(body: CompletionBody) {
+  return {
+    minTokens: body.min_tokens ?? 0,
+    maxTokens: body.max_tokens ?? null,
+    stopStrings: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+    stopTokenIds: body.stop_token_ids ?? [],
+    ignoreEos: body.ignore_eos ?? false,
   };
 }
 
@@ -64,6 +86,7 @@ export function toChunk(
         index: delta.index,
         logprobs: reportsTokens ? toLogprobs(delta.tokens) : null,
         finish_reason: delta.finishReason,
+        stop_reason: delta.stopReason,
       },
     ],
     ...(usage === undefined ? {} : { usage }),
@@ -84,6 +107,7 @@ export function toCompletion(
       index,
       logprobs: reportsTokens ? toLogprobs(pieces.flatMap((piece) => piece.tokens)) : null,
       finish_reason: finishReason(pieces),
+      stop_reason: pieces.at(-1)?.stopReason ?? null,
     }));
   return { ...header, choices, usage: toUsage(usage) };
 }

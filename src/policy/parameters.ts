@@ -19,10 +19,23 @@ export interface SamplingParameters {
   readonly topK: number;
   /** Keep the smallest set of tokens whose probability reaches this, in (0, 1]. */
   readonly topP: number;
+  /** Keep the tokens at least this share as probable as the most probable one; 0 keeps all. */
+  readonly minP: number;
   /** Two unsigned 32-bit words, low first; with `choice` they fix every draw. */
   readonly seed: readonly [number, number];
   /** Which of a request's n answers this is. */
   readonly choice: number;
+}
+
+/** What a request changes of the scores before they are sampled. */
+export interface ScoreEditParameters {
+  readonly presencePenalty: number;
+  readonly frequencyPenalty: number;
+  /** Above 0; 1 is neutral. */
+  readonly repetitionPenalty: number;
+  readonly logitBias: readonly (readonly [tokenId: number, bias: number])[];
+  /** Until so many tokens are drawn, none that ends the answer is. */
+  readonly minTokens: number;
 }
 
 /** The three numbers the step graph takes for each row it scores. */

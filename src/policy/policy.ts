@@ -2,7 +2,8 @@
 import type { KvCache } from './kv-cache.ts';
 import type { PolicyManifest } from './manifest.ts';
 import type { SamplingParameters } from './parameters.ts';
-import { Sampler } from './sample.ts';
+import { bestToken, Sampler } from './sample.ts';
+import type { ScoreEdits } from './score-edits.ts';
 import { type StepBatch, type StepRow, tokensRun } from './step-batch.ts';
 import type { StepGraph } from './step-graph.ts';
 import type { StepScores } from './step-outputs.ts';
@@ -12,6 +13,8 @@ export interface PolicyRow extends StepRow {
   readonly sampling: SamplingParameters;
   /** Tokens drawn for this row so far: the counter of its next draw. */
   readonly drawn: number;
+  /** Null leaves the scores as the models gave them. */
+  readonly edits: ScoreEdits | null;
 }
 
 export interface PolicyStep {
@@ -35,6 +38,8 @@ export class Policy {
   readonly device: string;
   readonly #graph: StepGraph;
   readonly #sampler: Sampler;
+  /** The scores of the row at hand, where a request changes them. */
+  readonly #edited: Float32Array;
   readonly #tokens: Int32Array;
   readonly #release: () => void;
 
@@ -45,6 +50,7 @@ export class Policy {
     this.#graph = parts.graph;
     this.#release = parts.release;
     this.#sampler = new Sampler(parts.manifest.vocab_size);
+    this.#edited = new Float32Array(parts.manifest.vocab_size);
     this.#tokens = new Int32Array(parts.maxSequences);
   }
 
@@ -64,13 +70,27 @@ export class Policy {
     this.#release();
   }
 
-  #draw(outputs: StepScores, position: number, { sampling, drawn }: PolicyRow): number {
-    const scores = outputs.scores[position];
-    const greedy = outputs.argmaxWords[2 * position];
-    if (scores === undefined || greedy === undefined) {
+  #draw(outputs: StepScores, position: number, row: PolicyRow): number {
+    const combined = outputs.scores[position];
+    const logNormalizer = outputs.logNormalizer[position];
+    const argmax = outputs.argmaxWords[2 * position];
+    if (combined === undefined || logNormalizer === undefined || argmax === undefined) {
       throw new Error(`Position ${position} was not scored.`);
     }
-    if (sampling.temperature === 0) return greedy;
-    return this.#sampler.sample(scores, sampling, uniform(sampling.seed, sampling.choice, drawn));
+    const { sampling, drawn, edits } = row;
+    const isEdited = edits?.isActive === true;
+    const scores = isEdited ? this.#edit(edits, combined, logNormalizer) : combined;
+    const best = isEdited ? bestToken(scores) : argmax;
+    if (sampling.temperature === 0) return best;
+    const draw = uniform(sampling.seed, sampling.choice, drawn);
+    return this.#sampler.sample(scores, scores[best] ?? 0, sampling, draw);
+  }
+
+  /** A copy, valid until the next: what is reported of the combined scores stays as it was. */
+  #edit(edits: ScoreEdits, combined: Float32Array, logNormalizer: number): Float32Array {
+    const edited = this.#edited;
+    edited.set(combined);
+    edits.apply(edited, logNormalizer);
+    return edited;
   }
 }

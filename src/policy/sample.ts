@@ -1,135 +1,183 @@
 // One token from a row of scores, exactly: no approximation of the distribution, no allocation per token.
+//
+// The order in which a request's fields act on the combined scores is:
+// repetition, presence and frequency penalties, logit_bias, min_tokens (all in `score-edits.ts`), then, here,
+// temperature, top_k, top_p, min_p and one draw from the whole of what is left.
 // biome-ignore-all lint/style/noNonNullAssertion: hot loops over typed arrays, every index within bounds.
+import { NucleusFloor } from './nucleus-floor.ts';
 import { RankedIds } from './ranked-ids.ts';
+import { stepsPerScore, weightAt } from './relative-weight.ts';
+import { reservedScore } from './reserved-score.ts';
+import { Shortlist } from './shortlist.ts';
 
-/** What the graph scores tokens that no policy may emit: the lowest float32. */
-export const reservedScore = -3.4028234663852886e38;
+/** Ids in a row whose weights are summed together, so that a draw searches the sums and then one run. */
+const runLength = 64;
 
-/** Exponents of a float64 between 0 and 1; a bin for each. */
-const exponents = 1024;
+/** Lowers a floor by more than rounding could raise it: no token that is kept may be lost. */
+const slack = 1 - 1e-6;
 
 export interface Truncation {
   readonly temperature: number;
   readonly topK: number;
   readonly topP: number;
+  readonly minP: number;
 }
 
 export class Sampler {
-  /** exp((score − max) / temperature) of the row at hand; its largest is 1. */
-  readonly #probabilities: Float64Array;
-  /** The same memory as 32-bit words, low first. */
-  readonly #words: Uint32Array;
-  readonly #ranked: RankedIds;
-  readonly #binMass = new Float64Array(exponents);
-  readonly #binCount = new Uint32Array(exponents);
+  readonly #runMasses: Float64Array;
+  readonly #runHighs: Float32Array;
+  readonly #rankedRuns: RankedIds;
+  readonly #nucleusFloor = new NucleusFloor();
+  readonly #shortlist: Shortlist;
+  #scores: Float32Array = new Float32Array(0);
+  #highest = 0;
+  #stepsPerScore = 0;
 
   constructor(vocabularySize: number) {
-    this.#probabilities = new Float64Array(vocabularySize);
-    this.#words = new Uint32Array(this.#probabilities.buffer);
-    this.#ranked = new RankedIds(vocabularySize);
+    const runs = Math.ceil(vocabularySize / runLength);
+    this.#runMasses = new Float64Array(runs);
+    this.#runHighs = new Float32Array(runs);
+    this.#rankedRuns = new RankedIds(runs);
+    this.#shortlist = new Shortlist(vocabularySize);
   }
 
   /**
-   * 1. Relative probabilities at the temperature (above 0: the graph's `argmax` serves 0).
-   * 2. Keep the topK most probable; of those, the smallest leading set that holds topP of their mass.
-   * 3. Of what is kept, in ascending id order, the first token whose cumulative mass exceeds draw · mass.
+   * 1. A token weighs exp((score − highest) / temperature) (above 0: the caller takes the best for 0).
+   * 2. Keep the topK highest scores; of those, the smallest leading set that holds topP of their weight; of those,
+   *    the ones that weigh at least minP.
+   * 3. Of what is kept, in ascending id order, the first token whose cumulative weight exceeds draw · all of it.
+   *
+   * `highest` is the highest of `scores`.
    */
-  sample(scores: Float32Array, { temperature, topK, topP }: Truncation, draw: number): number {
-    const mass = this.#weigh(scores, temperature);
-    if (topK === 0 && topP === 1) return this.#pickFromAll(draw * mass);
-    return this.#pickFromKept(this.#keep(mass, topK, topP), draw);
+  sample(scores: Float32Array, highest: number, truncation: Truncation, draw: number): number {
+    const { temperature, topK, topP, minP } = truncation;
+    this.#scores = scores;
+    this.#highest = highest;
+    this.#stepsPerScore = stepsPerScore(temperature);
+    if (topK === 0 && topP === 1 && minP === 0) return this.#pickFromAll(draw);
+    const kept = this.#shortlist;
+    if (topK > 0) {
+      this.#gatherBest(topK);
+      kept.keepCount(topK);
+      if (topP < 1) kept.keepMass(topP * kept.mass);
+    } else {
+      const reach = Math.min(this.#reachOfShare(topP), -temperature * Math.log(minP * slack));
+      kept.begin(scores, highest, this.#stepsPerScore, highest - reach);
+      kept.gather(0, scores.length);
+      if (topP < 1) kept.keepMass(topP * this.#nucleusFloor.mass);
+    }
+    if (minP > 0) kept.keepWeights(minP);
+    return kept.pick(draw);
   }
 
-  #weigh(scores: Float32Array, temperature: number): number {
-    const probabilities = this.#probabilities;
-    let highest = reservedScore;
-    for (let id = 0; id < scores.length; id++) {
-      const score = scores[id]!;
-      if (score > highest) highest = score;
-    }
+  /** Fills the runs' masses; returns their sum. */
+  #weigh(): number {
+    const runMasses = this.#runMasses;
+    const scores = this.#scores;
+    const highest = this.#highest;
+    const scale = this.#stepsPerScore;
     let mass = 0;
-    for (let id = 0; id < scores.length; id++) {
-      const score = scores[id]!;
-      const probability = score > reservedScore ? Math.exp((score - highest) / temperature) : 0;
-      probabilities[id] = probability;
-      mass += probability;
+    for (let run = 0; run < runMasses.length; run++) {
+      const end = Math.min((run + 1) * runLength, scores.length);
+      let runMass = 0;
+      for (let id = run * runLength; id < end; id++) {
+        const score = scores[id]!;
+        if (score > reservedScore) runMass += weightAt((highest - score) * scale);
+      }
+      runMasses[run] = runMass;
+      mass += runMass;
     }
     return mass;
   }
 
-  #pickFromAll(target: number): number {
-    const probabilities = this.#probabilities;
+  #pickFromAll(draw: number): number {
+    const target = draw * this.#weigh();
+    const runMasses = this.#runMasses;
+    let picked = 0;
+    let before = 0;
+    let cumulative = 0;
+    for (let run = 0; run < runMasses.length; run++) {
+      const runMass = runMasses[run]!;
+      if (runMass === 0) continue;
+      picked = run;
+      before = cumulative;
+      cumulative += runMass;
+      if (cumulative > target) break;
+    }
+    return this.#pickFromRun(picked, target - before);
+  }
+
+  /** Where rounding leaves no token beyond the target, the last one with weight. */
+  #pickFromRun(run: number, target: number): number {
+    const end = Math.min((run + 1) * runLength, this.#scores.length);
     let cumulative = 0;
     let last = 0;
-    for (let id = 0; id < probabilities.length; id++) {
-      const probability = probabilities[id]!;
-      if (probability === 0) continue;
-      cumulative += probability;
-      if (cumulative > target) return id;
+    for (let id = run * runLength; id < end; id++) {
+      const score = this.#scores[id]!;
+      if (score <= reservedScore) continue;
+      const weight = weightAt((this.#highest - score) * this.#stepsPerScore);
+      if (weight === 0) continue;
+      cumulative += weight;
       last = id;
+      if (cumulative > target) break;
     }
     return last;
   }
 
-  /** The kept ids, ascending. */
-  #keep(mass: number, topK: number, topP: number): Int32Array {
-    const probabilities = this.#probabilities;
-    const ranked = this.#ranked;
-    ranked.rank(probabilities, this.#floorOfKept(mass, topK, topP));
-    let count = topK === 0 ? probabilities.length : topK;
-    let available = mass;
-    if (topK > 0) {
-      available = 0;
-      for (let rank = 0; rank < topK && ranked.reveal(rank); rank++) {
-        available += probabilities[ranked.at(rank)]!;
-      }
-    }
-    if (topP < 1) {
-      let cumulative = 0;
-      let rank = 0;
-      while (rank < count && cumulative < topP * available && ranked.reveal(rank)) {
-        cumulative += probabilities[ranked.at(rank)]!;
-        rank += 1;
-      }
-      count = rank;
-    }
-    return ranked.leading(count).sort();
+  /** How far below the highest score the smallest leading set with this share of the mass can go. */
+  #reachOfShare(share: number): number {
+    if (share === 1) return Number.POSITIVE_INFINITY;
+    return this.#nucleusFloor.find(this.#scores, this.#highest, this.#stepsPerScore, share);
   }
 
-  /**
-   * A power of two below which nothing is kept, so that few ids need ranking: tokens are binned by the exponent of their
-   * probability, and the highest bins taken until they hold topK tokens, or topP of the mass and more than its rounding.
-   */
-  #floorOfKept(mass: number, topK: number, topP: number): number {
-    const binMass = this.#binMass.fill(0);
-    const binCount = this.#binCount.fill(0);
-    const probabilities = this.#probabilities;
-    for (let id = 0; id < probabilities.length; id++) {
-      const exponent = (this.#words[2 * id + 1]! >>> 20) & 0x7ff;
-      binMass[exponent]! += probabilities[id]!;
-      binCount[exponent]! += 1;
+  /** Lists at least the `count` highest scores: none is in a run whose highest is below the floor. */
+  #gatherBest(count: number): void {
+    const scores = this.#scores;
+    const floor = this.#floorOfCount(count);
+    this.#shortlist.begin(scores, this.#highest, this.#stepsPerScore, floor);
+    if (floor === reservedScore) {
+      this.#shortlist.gather(0, scores.length);
+      return;
     }
-    const enoughMass = (topP + 1e-9) * mass;
-    let cumulative = 0;
-    let count = 0;
-    for (let exponent = exponents - 1; exponent > 0; exponent--) {
-      cumulative += binMass[exponent]!;
-      count += binCount[exponent]!;
-      if (topK > 0 ? count >= topK : cumulative > enoughMass) return 2 ** (exponent - 1023);
+    for (let run = 0; run < this.#runHighs.length; run++) {
+      if (this.#runHighs[run]! < floor) continue;
+      const start = run * runLength;
+      this.#shortlist.gather(start, Math.min(start + runLength, scores.length));
     }
-    return 0;
   }
 
-  #pickFromKept(kept: Int32Array, draw: number): number {
-    const probabilities = this.#probabilities;
-    let mass = 0;
-    for (let index = 0; index < kept.length; index++) mass += probabilities[kept[index]!]!;
-    const target = draw * mass;
-    let cumulative = 0;
-    for (let index = 0; index < kept.length; index++) {
-      cumulative += probabilities[kept[index]!]!;
-      if (cumulative > target) return kept[index]!;
+  /** A score that at least `count` tokens reach, because so many runs hold one; the lowest there is if there are fewer. */
+  #floorOfCount(count: number): number {
+    const runHighs = this.#runHighs;
+    if (count > runHighs.length) return reservedScore;
+    const scores = this.#scores;
+    const ranked = this.#rankedRuns;
+    ranked.clear(runHighs);
+    for (let run = 0; run < runHighs.length; run++) {
+      const end = Math.min((run + 1) * runLength, scores.length);
+      let high = reservedScore;
+      for (let id = run * runLength; id < end; id++) {
+        const score = scores[id]!;
+        if (score > high) high = score;
+      }
+      runHighs[run] = high;
+      ranked.add(run);
     }
-    return kept[kept.length - 1]!;
+    ranked.heapify();
+    for (let rank = 1; rank < count; rank++) ranked.pop();
+    return runHighs[ranked.pop()]!;
   }
+}
+
+/** The token of the highest score, of equals the lowest id: what the graph's argmax is for scores that no one edited. */
+export function bestToken(scores: Float32Array): number {
+  let best = 0;
+  let highest = scores[0]!;
+  for (let id = 1; id < scores.length; id++) {
+    if (scores[id]! > highest) {
+      best = id;
+      highest = scores[id]!;
+    }
+  }
+  return best;
 }

@@ -1,6 +1,6 @@
 // The most probable tokens of a row, to be reported beside the one that was chosen.
 // biome-ignore-all lint/style/noNonNullAssertion: hot loops over typed arrays, every index within bounds.
-import { reservedScore } from './sample.ts';
+import { reservedScore } from './reserved-score.ts';
 
 /** Ids of the `count` highest scores, highest first, ties by id; reserved tokens never. */
 export function topTokens(scores: Float32Array, count: number): number[] {

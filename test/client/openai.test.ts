@@ -189,6 +189,10 @@ describe('the openai client', () => {
     [{ n: 5 }, 'n'],
     [{ logprobs: 21 }, 'logprobs'],
     [{ suffix: 'x' }, 'suffix'],
+    [{ frequency_penalty: 3 }, 'frequency_penalty'],
+    [{ logit_bias: { 1000: 1 } }, 'logit_bias'],
+    [{ stop_token_ids: [1000] }, 'stop_token_ids'],
+    [{ min_tokens: 64 }, 'min_tokens'],
     [{ prompt: 'HELLO' }, 'prompt'],
     [{ prompt: [1_000_000] }, 'prompt'],
   ])('raises BadRequestError for %j and names the field', async (wrong, param) => {

@@ -2,7 +2,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { FromWorker, SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
 import { Scheduler } from '../../src/engine/scheduler.ts';
-import { parity, seedWords } from '../policy/parity.ts';
+import { editParameters, parity, seedWords } from '../policy/parity.ts';
 import { loadTinyPolicy, tinySettings } from '../policy/tiny-policy.ts';
 import { finishOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
 
@@ -22,6 +22,7 @@ describe('EngineLoop, on the tiny policy', () => {
       maxSequences,
       prefillChunk,
       maxScored: Math.max(maxSequences, Math.min(prefillChunk, 16)),
+      vocabularySize: policy.manifest.vocab_size,
       eosTokenIds: new Set(policy.manifest.eos_token_ids),
     });
     const loop = new EngineLoop(policy, scheduler, (message) => messages.push(message));
@@ -41,11 +42,15 @@ describe('EngineLoop, on the tiny policy', () => {
 
   const paritySequences = parity.sequences.map((sequence, id) => {
     const { extraction, beta, q, temperature, top_k: topK, top_p: topP, choice } = sequence;
+    const { min_p: minP, ignore_eos: ignoreEos, stop_token_ids: stopTokenIds } = sequence;
     const request = sequenceRequest(id, {
       promptIds: sequence.prompt_ids,
       maxTokens: sequence.max_tokens,
       policy: { extraction, beta, q },
-      sampling: { temperature, topK, topP, seed: seedWords(sequence.seed), choice },
+      sampling: { temperature, topK, topP, minP, seed: seedWords(sequence.seed), choice },
+      edits: editParameters(sequence),
+      ignoreEos,
+      stopTokenIds,
     });
     return { request, sequence };
   });

@@ -33,6 +33,7 @@ class Interleaving {
       maxSequences: this.#maxSequences,
       prefillChunk: this.#prefillChunk,
       maxScored: Math.max(this.#maxSequences, 4),
+      vocabularySize: 1000,
       eosTokenIds: new Set([eosTokenId]),
     });
   }

@@ -2,7 +2,13 @@ import { describe, expect, it } from 'vitest';
 import { type Outcome, Scheduler, type StepPlan } from '../../src/engine/scheduler.ts';
 import { sequenceRequest } from './inputs.ts';
 
-const limits = { maxSequences: 3, prefillChunk: 8, maxScored: 4, eosTokenIds: new Set([2]) };
+const limits = {
+  maxSequences: 3,
+  prefillChunk: 8,
+  maxScored: 4,
+  vocabularySize: 58,
+  eosTokenIds: new Set([2]),
+};
 const token = 9;
 
 function promptOf(length: number): number[] {
@@ -125,6 +131,27 @@ describe('Scheduler', () => {
     expect(outcome).toMatchObject({ token: null, finish: 'eos' });
     expect(scheduler.running).toBe(0);
     expect(scheduler.plan()).toBeNull();
+  });
+
+  it('ends at a token of the request and says which', () => {
+    const scheduler = new Scheduler(limits);
+    scheduler.submit(sequenceRequest(0, { stopTokenIds: [5, 2] }));
+    scheduler.submit(sequenceRequest(1, { stopTokenIds: [5] }));
+    const outcomes = scheduler.commit(mustPlan(scheduler), [2, 5]);
+    expect(outcomes[0]).toMatchObject({ token: null, finish: 'eos' });
+    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', stopTokenId: 5 });
+    expect(scheduler.running).toBe(0);
+  });
+
+  it('takes the end of sequence for a token like others where the request ignores it', () => {
+    const scheduler = new Scheduler(limits);
+    scheduler.submit(sequenceRequest(0, { ignoreEos: true, maxTokens: 3 }));
+    scheduler.submit(sequenceRequest(1, { ignoreEos: true, stopTokenIds: [2] }));
+    const outcomes = step(scheduler, 2);
+    expect(outcomes[0]).toMatchObject({ token: 2, finish: null });
+    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', stopTokenId: 2 });
+    step(scheduler, 2);
+    expect(step(scheduler, 2)[0]).toMatchObject({ token: 2, finish: 'length' });
   });
 
   it('never ends at a token when the policy has no end of sequence', () => {

@@ -19,21 +19,22 @@ function token(tokenId: number): TokenEvent {
   };
 }
 
+const plain: ChoiceOptions = {
+  index: 0,
+  promptIds: [],
+  maxTokens: 1000,
+  stopStrings: [],
+  reportsTokens: true,
+  echoText: null,
+};
+
 /** Everything one answer gives out; ends early at a stop string, as the generator does. */
 function decode(
   tokenizer: TextTokenizer,
   ids: readonly number[],
   options: Partial<ChoiceOptions> = {},
 ): ChoiceDelta[] {
-  const decoder = new ChoiceDecoder(tokenizer, {
-    index: 0,
-    promptIds: [],
-    maxTokens: 1000,
-    stopStrings: [],
-    reportsTokens: true,
-    echoText: null,
-    ...options,
-  });
+  const decoder = new ChoiceDecoder(tokenizer, { ...plain, ...options });
   const deltas: ChoiceDelta[] = [];
   for (const id of ids) {
     const delta = decoder.acceptToken(token(id));
@@ -49,6 +50,20 @@ function textOf(deltas: readonly ChoiceDelta[]): string {
 
 describe('ChoiceDecoder', () => {
   const tokenizer = byteLevelTokenizer();
+
+  it('says which stop string or stop token ended the answer', () => {
+    const abc = tokenizer.encode('abc');
+    expect(decode(tokenizer, abc, { stopStrings: ['x', 'bc'] }).at(-1)).toMatchObject({
+      finishReason: 'stop',
+      stopReason: 'bc',
+    });
+    const decoder = new ChoiceDecoder(tokenizer, { ...plain, index: 3 });
+    const last = decoder.finish('stop', 7);
+    expect(last).toEqual({ index: 3, text: '', tokens: [], finishReason: 'stop', stopReason: 7 });
+    expect(decode(tokenizer, abc).map(({ stopReason }) => stopReason)).not.toContain(
+      expect.anything(),
+    );
+  });
 
   it('gives the tokens of a character out together with it', () => {
     const deltas = decode(tokenizer, tokenizer.encode('é!'));

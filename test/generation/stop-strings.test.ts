@@ -6,9 +6,9 @@ function scan(stops: string[], pieces: string[]): { sent: string[]; isStopped: b
   const scanner = new StopScanner(stops);
   const sent: string[] = [];
   for (const piece of pieces) {
-    const { text, isStopped } = scanner.push(piece);
+    const { text, stop } = scanner.push(piece);
     sent.push(text);
-    if (isStopped) return { sent, isStopped };
+    if (stop !== null) return { sent, isStopped: true };
   }
   sent.push(scanner.flush());
   return { sent, isStopped: false };

@@ -10,7 +10,13 @@ describe('POST /v1/completions', () => {
     const { answer } = testApp([SHIRE]);
     const body = await answer({ max_tokens: 5 });
     expect(body.choices).toEqual([
-      { text: 's h i r e\n', index: 0, logprobs: null, finish_reason: 'length' },
+      {
+        text: 's h i r e\n',
+        index: 0,
+        logprobs: null,
+        finish_reason: 'length',
+        stop_reason: null,
+      },
     ]);
     expect(body.usage).toEqual({ prompt_tokens: 1, completion_tokens: 5, total_tokens: 6 });
     expect(body.id).toMatch(/^cmpl-/);
@@ -19,7 +25,11 @@ describe('POST /v1/completions', () => {
   it('cuts the stop string, inside a token too, and leaves the sequence', async () => {
     const { answer, cancelled } = testApp([{ tokens: [...SHIRE.tokens, 'b '], end: 'hang' }]);
     const { choices, usage } = await answer({ stop: '\n', max_tokens: 20 });
-    expect(choices[0]).toMatchObject({ text: 's h i r e', finish_reason: 'stop' });
+    expect(choices[0]).toMatchObject({
+      text: 's h i r e',
+      finish_reason: 'stop',
+      stop_reason: '\n',
+    });
     expect(usage.completion_tokens).toBe(5);
     expect(cancelled()).toBe(1);
   });
@@ -38,7 +48,10 @@ describe('POST /v1/completions', () => {
       promptIds: [1],
       maxTokens: 16,
       policy: { extraction: 'kl', beta: 4, q: 'probability' },
-      sampling: { temperature: 1, topK: 0, topP: 1, choice: 0 },
+      sampling: { temperature: 1, topK: 0, topP: 1, minP: 0, choice: 0 },
+      edits: null,
+      ignoreEos: false,
+      stopTokenIds: [],
       topLogprobs: null,
       promptLogprobs: false,
     });
@@ -51,6 +64,14 @@ describe('POST /v1/completions', () => {
       temperature: 0.5,
       top_p: 0.9,
       top_k: 3,
+      min_p: 0.1,
+      presence_penalty: 0.5,
+      frequency_penalty: -0.5,
+      repetition_penalty: 1.2,
+      logit_bias: { 5: -100, 12: 1.5 },
+      min_tokens: 2,
+      ignore_eos: true,
+      stop_token_ids: [7],
       seed: -1,
       beta: 0.25,
       extraction: 'entropy',
@@ -62,7 +83,19 @@ describe('POST /v1/completions', () => {
     expect(submitted[0]).toMatchObject({
       maxTokens: 7,
       policy: { extraction: 'entropy', beta: 0.25, q: 'ratio' },
-      sampling: { temperature: 0.5, topK: 3, topP: 0.9, seed: [0xffffffff, 0xffffffff] },
+      sampling: { temperature: 0.5, topK: 3, topP: 0.9, minP: 0.1, seed: [0xffffffff, 0xffffffff] },
+      edits: {
+        presencePenalty: 0.5,
+        frequencyPenalty: -0.5,
+        repetitionPenalty: 1.2,
+        logitBias: [
+          [5, -100],
+          [12, 1.5],
+        ],
+        minTokens: 2,
+      },
+      ignoreEos: true,
+      stopTokenIds: [7],
       topLogprobs: 2,
       promptLogprobs: true,
     });

@@ -48,9 +48,33 @@ describe('bad input', () => {
     ['stream_options', 'true', 'must be an object'],
     ['echo', '"yes"', 'must be true or false'],
     ['suffix', '"end"', 'is not supported; leave it out or set it to ""'],
-    ['logit_bias', '{"5":1}', 'is not supported'],
-    ['frequency_penalty', '0.5', 'is not supported'],
-    ['presence_penalty', '-1', 'is not supported'],
+    ['frequency_penalty', '2.1', 'must be a number from -2 to 2; 2.1 was given'],
+    ['frequency_penalty', '"1"', 'must be a number from -2 to 2; "1" was given'],
+    ['presence_penalty', '-3', 'must be a number from -2 to 2; -3 was given'],
+    ['presence_penalty', '1e400', 'Infinity was given'],
+    ['repetition_penalty', '0', 'must be a number above 0 and at most 100; 0 was given'],
+    ['repetition_penalty', '-1', 'must be a number above 0'],
+    ['repetition_penalty', '101', '101 was given'],
+    ['min_p', '-0.1', 'must be a number from 0 to 1; -0.1 was given'],
+    ['min_p', '1.1', 'must be a number from 0 to 1'],
+    ['min_tokens', '-1', 'must be an integer from 0'],
+    ['min_tokens', '1.5', 'must be an integer from 0'],
+    ['min_tokens', '17', "must be at most the answer's 16 tokens; 17 was given"],
+    ['ignore_eos', '1', 'must be true or false; 1 was given'],
+    ['logit_bias', '[1]', 'must be an object; a list of 1 was given'],
+    ['logit_bias', '{"a":1}', 'must have token ids as keys, not "a"'],
+    ['logit_bias', '{"-1":1}', 'must have token ids as keys, not "-1"'],
+    ['logit_bias', '{"01":1}', 'must have token ids as keys, not "01"'],
+    ['logit_bias', '{"1.0":1}', 'must have token ids as keys, not "1.0"'],
+    ['logit_bias', '{"55":1}', "has token id 55; the model's ids end at 54"],
+    ['logit_bias', '{"5":101}', 'logit_bias.5 must be a number from -100 to 100; 101 was given'],
+    ['logit_bias', '{"5":1e400}', 'Infinity was given'],
+    ['logit_bias', '{"5":null}', 'must be a number from -100 to 100; null was given'],
+    ['stop_token_ids', '5', 'must be a list of token ids; 5 was given'],
+    ['stop_token_ids', '[-1]', 'stop_token_ids[0] must be an integer from 0'],
+    ['stop_token_ids', '["a"]', '"a" was given'],
+    ['stop_token_ids', '[1,55]', "has token id 55; the model's ids end at 54"],
+    ['stop_token_ids', `[${'1,'.repeat(1024)}1]`, 'must have at most 1024 token ids'],
     ['prompt', '""', 'must have at least one token'],
     ['prompt', '[]', 'none of them empty'],
     ['prompt', '[[]]', 'prompt[0] must not be empty'],
@@ -73,7 +97,7 @@ describe('bad input', () => {
     expect(response.status).toBe(400);
     expect(error.type).toBe('invalid_request_error');
     expect(error.message).toContain(message);
-    expect(error.param?.split('[')[0]).toBe(field);
+    expect(error.param?.split(/[[.]/)[0]).toBe(field);
     expect(submitted).toEqual([]);
   });
 
@@ -88,6 +112,17 @@ describe('bad input', () => {
       ['top_p', '1e-300'],
       ['seed', '-9007199254740991'],
       ['stop', '[]'],
+      ['stop_token_ids', '[]'],
+      ['stop_token_ids', '[0,54]'],
+      ['logit_bias', '{}'],
+      ['logit_bias', '{"0":-100,"54":100}'],
+      ['frequency_penalty', '-2'],
+      ['presence_penalty', '2'],
+      ['repetition_penalty', '1e-300'],
+      ['repetition_penalty', '100'],
+      ['min_p', '1'],
+      ['min_p', '-0'],
+      ['min_tokens', '16'],
       ['best_of', '1'],
     ] as const;
     for (const [field, value] of edges) {
@@ -116,6 +151,16 @@ describe('bad input', () => {
       expect((await errorOf(response)).message).toBe('The body must be a JSON object.');
     },
   );
+
+  it('refuses to go on without a token left that does not end the answer', async () => {
+    const { complete } = testApp([SHIRE]);
+    const stop_token_ids = Array.from({ length: 54 }, (_, id) => id + 1);
+    const response = await complete({ stop_token_ids, min_tokens: 1 });
+    expect(response.status).toBe(400);
+    expect(await errorOf(response)).toMatchObject({ param: 'stop_token_ids' });
+    expect((await complete({ stop_token_ids })).status).toBe(200);
+    expect((await complete({ stop_token_ids, min_tokens: 1, ignore_eos: true })).status).toBe(200);
+  });
 
   it('asks for the fields that are required', async () => {
     const { complete } = testApp([SHIRE]);

@@ -1,9 +1,19 @@
 // What the Python reference computed for the tiny policy: `test/fixtures/parity.json`.
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import type { ScoreEditParameters } from '../../src/policy/parameters.ts';
 
 const extraction = z.enum(['kl', 'entropy', 'greedy', 'behavior']);
 const q = z.enum(['probability', 'ratio']);
+
+/** Neutral where nothing is edited. */
+const edits = {
+  repetition_penalty: z.number(),
+  presence_penalty: z.number(),
+  frequency_penalty: z.number(),
+  logit_bias: z.array(z.tuple([z.int(), z.number()])),
+  min_tokens: z.int(),
+};
 
 const paritySchema = z.object({
   uniforms: z.array(
@@ -15,8 +25,20 @@ const paritySchema = z.object({
       temperature: z.number(),
       top_k: z.int(),
       top_p: z.number(),
+      min_p: z.number(),
       uniform: z.number(),
       token: z.int(),
+    }),
+  ),
+  edits: z.array(
+    z.object({
+      scores: z.array(z.number()),
+      log_normalizer: z.number(),
+      ...edits,
+      prompt_ids: z.array(z.int()),
+      answer_ids: z.array(z.int()),
+      ending_ids: z.array(z.int()),
+      edited: z.array(z.number()),
     }),
   ),
   distributions: z.array(
@@ -46,13 +68,17 @@ const paritySchema = z.object({
       temperature: z.number(),
       top_k: z.int(),
       top_p: z.number(),
+      min_p: z.number(),
+      ...edits,
+      ignore_eos: z.boolean(),
+      stop_token_ids: z.array(z.int()),
       prompt_ids: z.array(z.int()),
       seed: z.number(),
       choice: z.int(),
       max_tokens: z.int(),
       tokens: z.array(z.int()),
       logprobs: z.array(z.number()),
-      finish: z.enum(['eos', 'length']),
+      finish: z.enum(['eos', 'stop_token', 'length']),
     }),
   ),
 });
@@ -60,6 +86,18 @@ const paritySchema = z.object({
 export const parity = paritySchema.parse(
   JSON.parse(readFileSync(new URL('../fixtures/parity.json', import.meta.url), 'utf8')),
 );
+
+type WireEdits = Pick<(typeof parity.edits)[number], keyof typeof edits>;
+
+export function editParameters(vector: WireEdits): ScoreEditParameters {
+  return {
+    repetitionPenalty: vector.repetition_penalty,
+    presencePenalty: vector.presence_penalty,
+    frequencyPenalty: vector.frequency_penalty,
+    logitBias: vector.logit_bias,
+    minTokens: vector.min_tokens,
+  };
+}
 
 /** An integer seed as the two words the engine takes: its 64-bit two's complement, low first. */
 export function seedWords(seed: number): [number, number] {

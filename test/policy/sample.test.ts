@@ -1,87 +1,152 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { reservedScore, Sampler, type Truncation } from '../../src/policy/sample.ts';
-import { seededRandom } from '../random.ts';
+import { reservedScore } from '../../src/policy/reserved-score.ts';
+import { bestToken, Sampler, type Truncation } from '../../src/policy/sample.ts';
+import { uniform } from '../../src/policy/uniform.ts';
 import { parity } from './parity.ts';
+import {
+  anyDraw,
+  anyScores,
+  anyTruncation,
+  highestOf,
+  keptWeights,
+  noTruncation,
+  sampleNaively,
+} from './sampling-cases.ts';
 
-/** The contract's steps, word for word, with sorts and copies. */
-function sampleNaively(
+function sample(
   scores: Float32Array,
-  { temperature, topK, topP }: Truncation,
+  truncation: Truncation,
   draw: number,
+  sampler = new Sampler(scores.length),
 ): number {
-  const highest = Math.max(...scores);
-  const probabilities = Array.from(scores, (score) =>
-    score === reservedScore ? 0 : Math.exp((score - highest) / temperature),
-  );
-  const of = (id: number): number => probabilities[id] ?? 0;
-  const massOf = (ids: readonly number[]): number => ids.reduce((sum, id) => sum + of(id), 0);
-  let kept = [...probabilities.keys()].sort((a, b) => of(b) - of(a) || a - b);
-  if (topK > 0) kept = kept.slice(0, topK);
-  if (topP < 1) {
-    const enough = topP * massOf(kept);
-    const count = kept.findIndex((_, index) => massOf(kept.slice(0, index + 1)) >= enough) + 1;
-    kept = kept.slice(0, count);
-  }
-  kept.sort((a, b) => a - b);
-  const target = draw * massOf(kept);
-  const chosen = kept.find((_, index) => massOf(kept.slice(0, index + 1)) > target);
-  return chosen ?? kept.findLast((id) => of(id) > 0) ?? -1;
+  return sampler.sample(scores, highestOf(scores), truncation, draw);
+}
+
+/** A row of this size, of normal scores with deviation 2. */
+function normalScores(size: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, id) => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform([5, 0], 0, id)));
+    return 2 * radius * Math.cos(2 * Math.PI * uniform([5, 0], 1, id));
+  });
 }
 
 describe('Sampler', () => {
   it('takes the tokens the Python reference takes', () => {
-    for (const { scores, temperature, top_k, top_p, uniform, token } of parity.draws) {
+    for (const { scores, temperature, top_k, top_p, min_p, uniform: draw, token } of parity.draws) {
       // Temperature 0 is the graph's argmax and never comes here.
       if (temperature === 0) continue;
-      const truncation = { temperature, topK: top_k, topP: top_p };
-      const sampler = new Sampler(scores.length);
-      expect(sampler.sample(Float32Array.from(scores), truncation, uniform)).toBe(token);
+      const truncation = { temperature, topK: top_k, topP: top_p, minP: min_p };
+      expect(sample(Float32Array.from(scores), truncation, draw)).toBe(token);
     }
   });
 
-  it('agrees with the naive version on random rows', () => {
-    const random = seededRandom(1);
-    const sampler = new Sampler(40);
-    const scores = new Float32Array(40);
-    for (let round = 0; round < 5000; round++) {
-      // Eighths make ties common.
-      for (let id = 0; id < scores.length; id++) {
-        scores[id] = random.below(10) === 0 ? reservedScore : random.below(64) / 8;
-      }
-      scores[random.below(40)] = 1;
-      const truncation = {
-        // The lowest makes most probabilities subnormal or 0.
-        temperature: random.pick([0.01, 0.25, 1, 1.7]),
-        topK: random.pick([0, 1, 5, 39, 40, 100]),
-        topP: random.pick([0.1, 0.5, 0.95, 1]),
-      };
-      const draw = random.below(2 ** 30) / 2 ** 30;
-      expect(sampler.sample(scores, truncation, draw), JSON.stringify({ round, truncation })).toBe(
-        sampleNaively(scores, truncation, draw),
-      );
+  it('agrees with the naive version on any row, truncation and draw', () => {
+    fc.assert(
+      fc.property(anyScores, anyTruncation, anyDraw, (scores, truncation, draw) => {
+        expect(sample(scores, truncation, draw)).toBe(sampleNaively(scores, truncation, draw));
+      }),
+      { numRuns: 1500, seed: 1 },
+    );
+  });
+
+  it('only draws tokens that truncation keeps, and each of them', () => {
+    fc.assert(
+      fc.property(anyScores, anyTruncation, (scores, truncation) => {
+        const weights = keptWeights(scores, truncation);
+        const mass = weights.reduce((sum, weight) => sum + weight, 0);
+        const sampler = new Sampler(scores.length);
+        let before = 0;
+        for (const [id, weight] of weights.entries()) {
+          const middle = (before + weight / 2) / mass;
+          before += weight;
+          // Lighter ones lie within rounding of their neighbours.
+          if (weight < 1e-9 * mass) continue;
+          expect(sample(scores, truncation, middle, sampler)).toBe(id);
+        }
+      }),
+      { numRuns: 100, seed: 2 },
+    );
+  });
+
+  it('loses nothing to rounding where top_p is all but 1', () => {
+    fc.assert(
+      fc.property(anyScores, fc.constantFrom(0, 2, 40), (scores, topK) => {
+        const truncation = { ...noTruncation, topK, topP: 1 - 2 ** -53 };
+        expect(sample(scores, truncation, 0.3)).toBe(sampleNaively(scores, truncation, 0.3));
+      }),
+      { numRuns: 1000, seed: 3 },
+    );
+  });
+
+  it.each<[string, Truncation]>([
+    ['the whole row', noTruncation],
+    ['temperature 0.7', { ...noTruncation, temperature: 0.7 }],
+    ['top_k 1000', { ...noTruncation, topK: 1000 }],
+    ['top_p 0.9', { ...noTruncation, topP: 0.9 }],
+    ['min_p 0.01', { ...noTruncation, minP: 0.01 }],
+    ['all of them', { temperature: 1.3, topK: 500, topP: 0.95, minP: 0.02 }],
+  ])('agrees with the naive version on a large vocabulary: %s', (_, truncation) => {
+    const scores = normalScores(5000);
+    const sampler = new Sampler(scores.length);
+    for (let step = 0; step < 20; step++) {
+      const draw = uniform([3, 0], 0, step);
+      const drawn = sample(scores, truncation, draw, sampler);
+      expect(drawn).toBe(sampleNaively(scores, truncation, draw));
     }
   });
 
-  it('draws tokens as often as their probabilities say', () => {
-    const probabilities = [0.5, 0.25, 0.125, 0.125];
-    const sampler = new Sampler(4);
-    const scores = Float32Array.from(probabilities, Math.log);
-    const counts = [0, 0, 0, 0];
-    for (let step = 0; step < 8000; step++) {
-      const token = sampler.sample(scores, { temperature: 1, topK: 0, topP: 1 }, step / 8000);
+  it.each<[string, Truncation]>([
+    ['the whole row', noTruncation],
+    ['top_p 0.8', { ...noTruncation, topP: 0.8 }],
+    ['everything at once', { temperature: 1.5, topK: 60, topP: 0.9, minP: 0.05 }],
+  ])('draws from the exact distribution, by a chi-squared test: %s', (_, truncation) => {
+    const scores = normalScores(100);
+    const sampler = new Sampler(scores.length);
+    const draws = 50_000;
+    const counts = new Float64Array(scores.length);
+    for (let step = 0; step < draws; step++) {
+      const token = sample(scores, truncation, uniform([11, 0], 0, step), sampler);
       counts[token] = (counts[token] ?? 0) + 1;
     }
-    for (const [id, probability] of probabilities.entries()) {
-      expect(Math.abs((counts[id] ?? 0) - 8000 * probability)).toBeLessThanOrEqual(1);
+    const weights = keptWeights(scores, truncation);
+    const mass = weights.reduce((sum, weight) => sum + weight, 0);
+    let statistic = 0;
+    let freedom = -1;
+    for (const [id, weight] of weights.entries()) {
+      const expected = (draws * weight) / mass;
+      if (weight === 0) expect(counts[id]).toBe(0);
+      if (expected < 5) continue;
+      statistic += ((counts[id] ?? 0) - expected) ** 2 / expected;
+      freedom += 1;
     }
+    // Wilson and Hilferty's normal form of χ², at p = 0.001.
+    const limit = freedom * (1 - 2 / (9 * freedom) + 3.09 * Math.sqrt(2 / (9 * freedom))) ** 3;
+    expect(freedom).toBeGreaterThan(5);
+    expect(statistic).toBeLessThan(limit);
   });
 
   it('never takes a reserved token, however flat the temperature', () => {
-    const sampler = new Sampler(3);
     const scores = Float32Array.of(reservedScore, 1, reservedScore);
     for (const draw of [0, 0.5, 1 - 2 ** -53]) {
-      expect(sampler.sample(scores, { temperature: 1e38, topK: 0, topP: 1 }, draw)).toBe(1);
-      expect(sampler.sample(scores, { temperature: 1e38, topK: 3, topP: 0.9 }, draw)).toBe(1);
+      const flat = { ...noTruncation, temperature: 1e38 };
+      expect(sample(scores, flat, draw)).toBe(1);
+      expect(sample(scores, { ...flat, topK: 3, topP: 0.9 }, draw)).toBe(1);
+      expect(sample(scores, { ...flat, topP: 0.9 }, draw)).toBe(1);
     }
+  });
+
+  it('forgets the row before', () => {
+    const sampler = new Sampler(3);
+    const truncation = { ...noTruncation, topP: 0.5 };
+    expect(sample(Float32Array.of(9, 0, 0), truncation, 0.5, sampler)).toBe(0);
+    expect(sample(Float32Array.of(0, 0, 9), truncation, 0.5, sampler)).toBe(2);
+  });
+});
+
+describe('bestToken', () => {
+  it('takes the lowest id of the highest score', () => {
+    expect(bestToken(Float32Array.of(-3, 2, 5, 5, -1))).toBe(2);
+    expect(bestToken(Float32Array.of(reservedScore, reservedScore))).toBe(0);
   });
 });

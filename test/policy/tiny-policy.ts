@@ -31,8 +31,9 @@ export function policyRow(
     length: tokens.length,
     past,
     drawn: 0,
+    edits: null,
     weights,
-    sampling: { temperature: 0, topK: 0, topP: 1, seed: [0, 0], choice: 0 },
+    sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [0, 0], choice: 0 },
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { reservedScore } from '../../src/policy/sample.ts';
+import { reservedScore } from '../../src/policy/reserved-score.ts';
 import { topTokens } from '../../src/policy/top-tokens.ts';
 
 describe('topTokens', () => {

@@ -8,8 +8,8 @@ part in what is expected. Ids and uniforms must be met exactly, everything else 
 
 import argparse
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import asdict, dataclass, replace
 from itertools import product
 from pathlib import Path
 from typing import Any
@@ -22,6 +22,7 @@ from qsft.export.contract import MODEL_ROLES
 from qsft.export.tiny import tiny_model, tiny_options
 from qsft.policy.extraction import PolicyParameters, PolicyStep, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
+from qsft.policy.score_edits import ScoreEdits, edit_scores
 from qsft.tasks.wordle.tokenizer import build_tokenizer
 
 PROMPTS = [
@@ -52,10 +53,24 @@ SAMPLINGS = [
     SamplingParameters(top_k=1),
     SamplingParameters(top_p=0.9),
     SamplingParameters(temperature=1.5, top_k=10, top_p=0.5),
+    SamplingParameters(min_p=0.25),
+    SamplingParameters(temperature=2.0, top_k=6, top_p=0.9, min_p=0.1),
+]
+NO_EDITS = ScoreEdits()
+EDITS = [
+    NO_EDITS,
+    ScoreEdits(repetition_penalty=1.5),
+    ScoreEdits(repetition_penalty=0.8, presence_penalty=0.5),
+    ScoreEdits(presence_penalty=-1.5, frequency_penalty=0.75),
+    ScoreEdits(frequency_penalty=2.0, logit_bias=((5, 3.5), (1, -100.0), (0, 100.0))),
+    ScoreEdits(min_tokens=3),
+    ScoreEdits(2.0, 1.0, -0.5, ((2, 0.25), (4, -1.0)), 2),
 ]
 SEEDS = [0, 1, 7, -1, 123456789, 2**32, 2**53 - 1, 1 - 2**53]
 SEQUENCES = 48
+EDITED_SEQUENCES = 28
 MAX_TOKENS = 12
+STOP_TOKEN_IDS = (9, 17, 30)
 # Logits may differ by this between two right computations: no expected token may hang on it.
 NOISE = 1e-4
 NOISY_ROWS = 4
@@ -70,6 +85,9 @@ class Request:
     sampling: SamplingParameters
     seed: int
     choice: int
+    edits: ScoreEdits = NO_EDITS
+    ignore_eos: bool = False
+    stop_token_ids: tuple[int, ...] = ()
 
 
 class TinyPolicy:
@@ -104,6 +122,7 @@ def parity() -> dict[str, list[dict[str, Any]]]:
     return {
         "uniforms": _uniforms(),
         "draws": _draws(),
+        "edits": _edits(),
         "distributions": [_distributions(policy, prompt) for prompt in PROMPTS],
         "sequences": [_sequence(policy, request) for request in _requests()],
     }
@@ -135,6 +154,33 @@ def _draws() -> list[dict[str, Any]]:
     return draws
 
 
+def _edits() -> list[dict[str, Any]]:
+    """Rows of eight scores, the first reserved, before and after each set of edits."""
+    generator = np.random.default_rng(1)
+    vectors = []
+    for edits, answer_length in product(EDITS, (0, 1, 4)):
+        scores = generator.standard_normal(8).astype(np.float32) * np.float32(3)
+        scores[0] = np.finfo(np.float32).min
+        log_normalizer = np.float32(np.logaddexp.reduce(scores.astype(np.float64)))
+        prompt_ids, answer_ids = [1, 3, 3], generator.integers(1, 8, answer_length).tolist()
+        ending_ids = [2, 7]
+        edited = edit_scores(
+            scores, float(log_normalizer), edits, prompt_ids, answer_ids, ending_ids
+        )
+        vectors.append(
+            {
+                "scores": [float(score) for score in scores],
+                "log_normalizer": float(log_normalizer),
+                **asdict(edits),
+                "prompt_ids": prompt_ids,
+                "answer_ids": answer_ids,
+                "ending_ids": ending_ids,
+                "edited": [float(score) for score in edited],
+            }
+        )
+    return vectors
+
+
 def _distributions(policy: TinyPolicy, prompt: str) -> dict[str, Any]:
     """The position after a prompt: what the models say, and each policy made of it."""
     ids = build_tokenizer().encode(prompt).ids
@@ -160,8 +206,8 @@ def _distributions(policy: TinyPolicy, prompt: str) -> dict[str, Any]:
 
 
 def _requests() -> list[Request]:
-    """Every policy, sampling and seed appears, in different company."""
-    return [
+    """Every policy, sampling, seed and set of edits appears, in different company."""
+    plain = [
         Request(
             prompt=PROMPTS[i % len(PROMPTS)],
             policy=POLICIES[i % len(POLICIES)],
@@ -171,24 +217,39 @@ def _requests() -> list[Request]:
         )
         for i in range(SEQUENCES)
     ]
+    edited = [
+        replace(
+            plain[i],
+            edits=EDITS[i % len(EDITS)],
+            ignore_eos=i % 2 == 0,
+            stop_token_ids=STOP_TOKEN_IDS if i % 3 == 0 else (),
+        )
+        for i in range(EDITED_SEQUENCES)
+    ]
+    return plain + edited
 
 
 def _sequence(policy: TinyPolicy, request: Request) -> dict[str, Any]:
-    """Tokens until `max_tokens` or an end-of-sequence token, which is not among them."""
+    """Tokens until `max_tokens` or one that ends the answer, which is not among them."""
     prompt_ids: list[int] = build_tokenizer().encode(request.prompt).ids
     tokens: list[int] = []
     logprobs: list[float] = []
     finish = "length"
+    eos_token_ids = () if request.ignore_eos else policy.options.eos_token_ids
+    ending_ids = {*eos_token_ids, *request.stop_token_ids}
     while len(tokens) < MAX_TOKENS:
-        token, logprob = _next_token(policy, [*prompt_ids, *tokens], request, len(tokens))
-        if token in policy.options.eos_token_ids:
-            finish = "eos"
+        token, logprob = _next_token(policy, request, prompt_ids, tokens, ending_ids)
+        if token in ending_ids:
+            finish = "eos" if token in eos_token_ids else "stop_token"
             break
         tokens.append(token)
         logprobs.append(round(logprob, 6))
     return {
         **asdict(request.policy),
         **asdict(request.sampling),
+        **asdict(request.edits),
+        "ignore_eos": request.ignore_eos,
+        "stop_token_ids": request.stop_token_ids,
         "prompt": request.prompt,
         "prompt_ids": prompt_ids,
         "seed": request.seed,
@@ -201,16 +262,31 @@ def _sequence(policy: TinyPolicy, request: Request) -> dict[str, Any]:
 
 
 def _next_token(
-    policy: TinyPolicy, ids: Sequence[int], request: Request, step: int
+    policy: TinyPolicy,
+    request: Request,
+    prompt_ids: Sequence[int],
+    answer_ids: Sequence[int],
+    ending_ids: Collection[int],
 ) -> tuple[int, float]:
     """The token that the request draws and its log-probability, sure in spite of noise."""
+    step = len(answer_ids)
     vocab_size = build_tokenizer().get_vocab_size()
     noise = np.random.default_rng(step).uniform(-NOISE, NOISE, (1 + NOISY_ROWS, vocab_size))
     noise[0] = 0.0
-    scored = policy.score(ids, [request.policy] * len(noise), torch.from_numpy(noise))
+    scored = policy.score(
+        [*prompt_ids, *answer_ids], [request.policy] * len(noise), torch.from_numpy(noise)
+    )
     sampling = sampling_under(request.policy.extraction, request.sampling)
     draw = uniform(request.seed, request.choice, step)
-    token, *noisy = [sample_token(row, sampling, draw) for row in scored.scores.float().numpy()]
+    rows = zip(scored.scores.float().numpy(), scored.log_normalizer.float().tolist(), strict=True)
+    token, *noisy = [
+        sample_token(
+            edit_scores(row, normalizer, request.edits, prompt_ids, answer_ids, ending_ids),
+            sampling,
+            draw,
+        )
+        for row, normalizer in rows
+    ]
     if set(noisy) != {token}:
         raise ValueError(f"step {step} of {request} hangs on rounding: change the request")
     return token, (scored.scores[0, token] - scored.log_normalizer[0]).item()

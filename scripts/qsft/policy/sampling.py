@@ -1,5 +1,8 @@
 """Sampling one token from a row of scores: the reference that the server's sampler must equal.
 
+Both work in float64, but not with the same sums and the same exp: only a draw within some 1e-13 of
+the boundary between two tokens may fall to one of them here and to the other there.
+
 Every draw is counter-based: it depends on the seed, the choice and the step and on nothing else,
 so a request's tokens are the same whatever else is in the batch.
 """
@@ -21,6 +24,7 @@ class SamplingParameters:
     temperature: float = 1.0  # 0 takes the most probable token
     top_k: int = 0  # 0 keeps all tokens
     top_p: float = 1.0
+    min_p: float = 0.0  # share of the most probable token's probability; 0 keeps all
 
 
 def sampling_under(extraction: Extraction, sampling: SamplingParameters) -> SamplingParameters:
@@ -41,7 +45,8 @@ def sample_token(scores: NDArray[np.float32], sampling: SamplingParameters, draw
     """The token that one uniform draw takes from a row of scores, (V,)."""
     if sampling.temperature == 0:
         return int(scores.argmax())
-    probabilities = _truncate(_relative_probabilities(scores, sampling.temperature), sampling)
+    relative = _relative_probabilities(scores, sampling.temperature)
+    probabilities = _truncate(relative, scores, sampling)
     cumulative = probabilities.cumsum()  # sequential in float64, in ascending id order
     above = cumulative > draw * cumulative[-1]
     return int(above.argmax()) if above.any() else int(probabilities.nonzero()[0][-1])
@@ -49,15 +54,17 @@ def sample_token(scores: NDArray[np.float32], sampling: SamplingParameters, draw
 
 def _relative_probabilities(scores: NDArray[np.float32], temperature: float) -> NDArray[np.float64]:
     exact = scores.astype(np.float64)
-    relative: NDArray[np.float64] = np.exp((exact - exact.max()) / temperature)
-    return relative
+    relative = np.exp((exact - exact.max()) / temperature)
+    return np.where(relative < np.finfo(np.float64).tiny, 0.0, relative)
 
 
 def _truncate(
-    probabilities: NDArray[np.float64], sampling: SamplingParameters
+    probabilities: NDArray[np.float64],
+    scores: NDArray[np.float32],
+    sampling: SamplingParameters,
 ) -> NDArray[np.float64]:
-    """Zero every token that top_k or top_p drops."""
-    by_rank = np.argsort(-probabilities, kind="stable")  # ties: the lower id first
+    """Zero every token that top_k, then top_p, then min_p drops."""
+    by_rank = np.argsort(-scores, kind="stable")  # ties: the lower id first
     kept = by_rank[: sampling.top_k] if sampling.top_k > 0 else by_rank
     if sampling.top_p < 1:
         cumulative = probabilities[kept].cumsum()
@@ -65,6 +72,7 @@ def _truncate(
         kept = kept[:count]
     truncated = np.zeros_like(probabilities)
     truncated[kept] = probabilities[kept]
+    truncated[truncated < sampling.min_p] = 0.0  # the most probable token's is 1
     return truncated
 
 

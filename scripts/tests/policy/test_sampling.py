@@ -99,3 +99,15 @@ def test_greedy_extraction_has_no_temperature() -> None:
 def test_extreme_draws_take_tokens_that_have_probability(draw: float) -> None:
     scores = np.array([RESERVED_SCORE, 0.0, RESERVED_SCORE], dtype=np.float32)
     assert sample_token(scores, SamplingParameters(), draw) == 1
+
+
+def test_min_p_keeps_what_is_near_the_best() -> None:
+    scores = scores_of(0.1, 0.2, 0.3, 0.4)
+    assert set(tokens(scores, SamplingParameters(min_p=0.6), 100)) == {2, 3}
+    assert set(tokens(scores, SamplingParameters(min_p=1.0), 100)) == {3}
+
+
+def test_min_p_comes_after_top_p() -> None:
+    scores = scores_of(0.1, 0.2, 0.3, 0.4)
+    sampling = SamplingParameters(top_p=0.75, min_p=0.3)
+    assert set(tokens(scores, sampling, 100)) == {1, 2, 3}

@@ -6,14 +6,14 @@ import {
   booleanField,
   choiceField,
   integerField,
+  MAX_INT32,
   neutralField,
   numberField,
-  shareField,
   textField,
 } from './fields.ts';
+import { samplingFields } from './sampling-fields.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
-const MAX_INT32 = 2 ** 31 - 1;
 
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
@@ -25,19 +25,6 @@ export function completionRequestSchema(limits: Limits) {
       max_tokens: integerField(1, MAX_INT32).nullish().meta({
         description: 'Most tokens of an answer. Left out: 16, or as many as fit after the prompt.',
         default: 16,
-      }),
-      temperature: numberField(0, 2).nullish().meta({
-        description:
-          'Divides the log-probabilities of the combined policy; 0 takes the most probable token.',
-        default: 1,
-      }),
-      top_p: shareField().nullish().meta({
-        description: 'Sample from the smallest set of tokens whose probability reaches this.',
-        default: 1,
-      }),
-      top_k: integerField(-1, MAX_INT32).nullish().meta({
-        description: 'Sample from the k most probable tokens; 0 and -1 keep all.',
-        default: 0,
       }),
       n: integerField(1, limits.maxN).nullish().meta({
         description: 'Answers to each prompt.',
@@ -66,7 +53,7 @@ export function completionRequestSchema(limits: Limits) {
         .meta({ description: 'Only read when `stream` is true.' }),
       logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
         description:
-          'Report the log-probability of each token, and of this many most probable alternatives, under the combined policy before temperature, top_k and top_p.',
+          'Report the log-probability of each token, and of this many most probable alternatives, under the combined policy before anything else acts on it.',
       }),
       echo: booleanField().nullish().meta({
         description: 'Begin each answer with its prompt; with `logprobs`, score the prompt too.',
@@ -88,13 +75,8 @@ export function completionRequestSchema(limits: Limits) {
       best_of: integerField(1, limits.maxN).nullish().meta({
         description: 'Only 1 or the value of `n`: answers are not ranked.',
       }),
-      frequency_penalty: neutralField(0).nullish(),
-      presence_penalty: neutralField(0).nullish(),
       suffix: neutralField('').nullish(),
-      logit_bias: z
-        .strictObject({}, 'is not supported; leave it out or set it to {}')
-        .nullish()
-        .meta({ description: 'Not supported.' }),
+      ...samplingFields(),
     })
     .superRefine((body, context) => {
       const n = body.n ?? 1;

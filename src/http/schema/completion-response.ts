@@ -18,6 +18,10 @@ const choiceSchema = z.object({
   index: z.int().meta({ description: 'Prompt times `n`, plus the number of the answer.' }),
   logprobs: logprobsSchema.nullable(),
   finish_reason: z.enum(['stop', 'length']),
+  stop_reason: z.union([z.string(), z.int().nonnegative()]).nullable().meta({
+    description:
+      'The stop string or the id of `stop_token_ids` that ended the answer; null where nothing of the request did.',
+  }),
 });
 
 const usageSchema = z.object({

@@ -2,6 +2,8 @@
 // refusal reads the same: the field, its limit, the value given.
 import { z } from 'zod';
 
+export const MAX_INT32 = 2 ** 31 - 1;
+
 export function integerField(min: number, max: number) {
   const rule = `must be an integer from ${min} to ${max}`;
   return z.int(rule).min(min, rule).max(max, rule);
@@ -13,9 +15,9 @@ export function numberField(min: number, max: number) {
   return z.number(rule).min(min, rule).max(max, rule);
 }
 
-export function shareField() {
-  const rule = 'must be a number above 0 and at most 1';
-  return z.number(rule).gt(0, rule).max(1, rule);
+export function positiveField(max: number) {
+  const rule = `must be a number above 0 and at most ${max}`;
+  return z.number(rule).gt(0, rule).max(max, rule);
 }
 
 export function booleanField() {

@@ -32,6 +32,8 @@ def adapt_decoder(built: BuiltDecoder, weights: str) -> ModelProto:
     """The decoder in the contract's form, reading its external data from the file `weights`."""
     model = ModelProto()
     model.CopyFrom(built.model)
+    # The builder signs with the commit of its working folder; equal policies must be equal bytes.
+    model.producer_name, model.producer_version = "qsft", ""
     graph = model.graph
     if any(a.type == AttributeProto.GRAPH for node in graph.node for a in node.attribute):
         raise ExportError("the decoder branches (a graph inside a node), which is not supported")

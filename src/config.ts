@@ -106,6 +106,11 @@ const SETTINGS = {
     'Prompt and answer together, in tokens. Less takes less memory.',
   ),
   prefillChunk: integer(1, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
+  prefixCache: choice(
+    ['on', 'off'],
+    'on',
+    'Whether a prompt that begins like an earlier one reuses its part of the KV cache.',
+  ),
   queueLimit: integer(
     1,
     100_000,

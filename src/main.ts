@@ -26,6 +26,7 @@ async function serve(config: Config): Promise<void> {
     maxSequences: config.maxSequences,
     maxLength: config.maxModelLen,
     prefillChunk: config.prefillChunk,
+    prefixCache: config.prefixCache === 'on',
     queueLimit: config.queueLimit,
   });
   const metrics = createMetrics(engine);

@@ -14,6 +14,8 @@ export interface StepMeasurement {
   readonly kind: string;
   readonly batchSize: number;
   readonly durationMs: number;
+  readonly admittedTokens: number;
+  readonly cachedTokens: number;
 }
 
 export type Metrics = ReturnType<typeof createMetrics>;
@@ -57,6 +59,16 @@ export function createMetrics(engine: EngineLoad) {
   // Labels resolved once: these count every token.
   const promptTokens = tokens.labels({ kind: 'prompt' });
   const completionTokens = tokens.labels({ kind: 'completion' });
+  const prefixQueries = new Counter({
+    name: 'qsft_prefix_cache_queries_total',
+    help: 'Prompt tokens that got a slot, one prompt for each answer.',
+    registers,
+  });
+  const prefixHits = new Counter({
+    name: 'qsft_prefix_cache_hits_total',
+    help: 'Of those, tokens that an earlier prompt or answer had left in the cache.',
+    registers,
+  });
   const timeToFirstToken = new Histogram({
     name: 'qsft_time_to_first_token_seconds',
     help: 'From the submission of a request to the first token of an answer.',
@@ -141,9 +153,11 @@ export function createMetrics(engine: EngineLoad) {
     choiceEnded(outcome: string) {
       answers.inc({ finish_reason: outcome });
     },
-    stepTaken({ kind, batchSize: sequences, durationMs }: StepMeasurement) {
+    stepTaken({ kind, batchSize: sequences, durationMs, ...step }: StepMeasurement) {
       batchSize.observe({ kind }, sequences);
       stepDuration.observe({ kind }, durationMs / 1000);
+      prefixQueries.inc(step.admittedTokens);
+      prefixHits.inc(step.cachedTokens);
     },
   };
 }

@@ -3,6 +3,7 @@ import type { Policy, PolicyStep } from '../policy/policy.ts';
 import { tokensRun } from '../policy/step-batch.ts';
 import type { FromWorker, SequenceEvent, ToWorker } from './messages.ts';
 import type { Scheduler, StepPlan } from './scheduler.ts';
+import type { Sequence } from './sequence.ts';
 import { StepEvents } from './step-events.ts';
 
 export class EngineLoop {
@@ -36,26 +37,33 @@ export class EngineLoop {
     const startMs = performance.now();
     const plan = this.#scheduler.plan();
     if (!plan) return false;
-    const { kind, rows, width } = plan;
+    const { kind, rows, width, admitted } = plan;
     const tokens = rows.reduce((sum, row) => sum + tokensRun(row, width), 0);
+    const admission = {
+      admittedTokens: admitted.reduce((sum, { length }) => sum + length, 0),
+      cachedTokens: admitted.reduce((sum, { cached }) => sum + cached, 0),
+    };
     const { events, error } = this.#run(plan);
     const report = {
       kind,
       batchSize: rows.length,
       tokens,
+      ...admission,
       durationMs: performance.now() - startMs,
       waiting: this.#scheduler.waiting,
       running: this.#scheduler.running,
       ...(error === null ? {} : { error }),
     };
-    this.#post({ type: 'step', report, events });
+    this.#post({ type: 'step', report, events: [...admitted.flatMap(reuseEvent), ...events] });
     return true;
   }
 
   /** A run that fails takes its own sequences with it and nothing else. */
   #run(plan: StepPlan): { events: readonly SequenceEvent[]; error: string | null } {
     // Not within the try: after half a move no slot could be trusted, so that ends the worker.
-    for (const { from, to, tokens } of plan.moves) this.#policy.cache.move(from, to, tokens);
+    for (const { kind, from, to, tokens } of plan.moves) {
+      this.#policy.cache[kind](from, to, tokens);
+    }
     let result: PolicyStep;
     try {
       result = this.#policy.step(plan);
@@ -68,4 +76,8 @@ export class EngineLoop {
     const outcomes = this.#scheduler.commit(plan, result.tokens);
     return { events: this.#stepEvents.of(plan, outcomes, result.scores), error: null };
   }
+}
+
+function reuseEvent({ request: { id }, cached }: Sequence): SequenceEvent[] {
+  return cached === 0 ? [] : [{ kind: 'reuse', id, cachedTokens: cached }];
 }

@@ -33,6 +33,8 @@ export interface SequenceRequest {
   readonly topLogprobs: number | null;
   /** Also score every prompt token but the first. */
   readonly promptLogprobs: boolean;
+  /** Sequences of different scopes never reuse what the other has cached. */
+  readonly cacheScope: string;
 }
 
 /** Log-probabilities of one position under the combined policy, before temperature and truncation. */
@@ -41,6 +43,14 @@ export interface TokenLogprobs {
   readonly logprob: number;
   /** Most probable first; ties by token id. */
   readonly top: readonly { readonly tokenId: number; readonly logprob: number }[];
+}
+
+/** The first event of a sequence whose prompt begins like one that ran before. */
+export interface ReuseEvent {
+  readonly kind: 'reuse';
+  readonly id: number;
+  /** Prompt tokens that were in the cache and did not have to run. */
+  readonly cachedTokens: number;
 }
 
 /** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token i + 1. */
@@ -80,7 +90,7 @@ export interface FinishEvent {
   readonly message?: string;
 }
 
-export type SequenceEvent = PromptEvent | TokenEvent | FinishEvent;
+export type SequenceEvent = ReuseEvent | PromptEvent | TokenEvent | FinishEvent;
 
 /** What a step did, for metrics. */
 export interface StepReport {
@@ -88,6 +98,10 @@ export interface StepReport {
   readonly batchSize: number;
   /** Prompt tokens run by a prefill, answer tokens drawn by a decode. */
   readonly tokens: number;
+  /** Prompt tokens of the sequences that got their slots for this step. */
+  readonly admittedTokens: number;
+  /** How many of those were in the cache. */
+  readonly cachedTokens: number;
   readonly durationMs: number;
   readonly waiting: number;
   readonly running: number;

@@ -16,6 +16,8 @@ export const engineOptionsSchema = z.object({
   maxLength: z.int().positive().nullable(),
   /** Most prompt tokens (padding included) run between two decode steps. */
   prefillChunk: z.int().positive(),
+  /** Keep the caches of sequences that have ended for prompts that begin like them. */
+  prefixCache: z.boolean(),
   /** Most sequences that may wait for a slot; one more is refused with `queue_full`. */
   queueLimit: z.int().nonnegative(),
 });

@@ -1,13 +1,16 @@
 // Who runs next. Pure: it knows no clock, no model and no thread; the worker asks for a plan, runs it and commits.
 //
-// Invariants, between commit and plan:
-// - decoding[i] lives in slot i, so the decode batch is the first slots of the cache, without a gap;
-// - the sequences being prefilled live in the slots from `prefillSlot`, at or behind the decoding ones;
-// - arrival order decides who gets a slot; more than one sequence is prefilled at once only if one run does them all.
+// Promises of every plan:
+// - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
+// - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
+// - arrival order decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
+//   and with tokens in the cache a sequence is prefilled alone.
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
+import { longestPrefix, type PrefixMatch, sharedTokens } from './prefix-index.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
+import { type SlotMove, SlotTable } from './slot-table.ts';
 
 export interface SchedulerLimits extends Vocabulary {
   /** Slots of the cache. */
@@ -16,20 +19,19 @@ export interface SchedulerLimits extends Vocabulary {
   readonly prefillChunk: number;
   /** Most positions one run can score. */
   readonly maxScored: number;
-}
-
-/** Before the run: slot `to` takes the first `tokens` tokens of slot `from`. */
-export interface SlotMove {
-  readonly from: number;
-  readonly to: number;
-  readonly tokens: number;
+  /** Fewest tokens in a slot that are worth keeping and reusing; Infinity keeps none. */
+  readonly minReuse: number;
 }
 
 export interface StepPlan extends StepBatch<Sequence> {
   readonly kind: 'prefill' | 'decode';
   /** To be made in this order. */
   readonly moves: readonly SlotMove[];
+  /** Sequences that got their slots for this run or the next. */
+  readonly admitted: readonly Sequence[];
 }
+
+type Run = Omit<StepPlan, 'moves' | 'admitted'>;
 
 /** What a step did to one row. */
 export interface Outcome {
@@ -44,15 +46,16 @@ export interface Outcome {
 
 export class Scheduler {
   readonly #limits: SchedulerLimits;
+  readonly #slots: SlotTable;
   readonly #waiting: Sequence[] = [];
-  #prefilling: Sequence[] = [];
-  #prefillSlot = 0;
-  readonly #decoding: Sequence[] = [];
-  #moves: SlotMove[] = [];
+  #prefilling: readonly Sequence[] = [];
+  #decoding: readonly Sequence[] = [];
+  #admitted: Sequence[] = [];
   #lastKind: StepPlan['kind'] = 'decode';
 
   constructor(limits: SchedulerLimits) {
     this.#limits = limits;
+    this.#slots = new SlotTable(limits.maxSequences);
   }
 
   get waiting(): number {
@@ -69,18 +72,28 @@ export class Scheduler {
 
   /** Between commit and plan. False when the sequence has already finished. */
   cancel(id: number): boolean {
-    return (
-      removeFrom(this.#waiting, id) || removeFrom(this.#prefilling, id) || this.#cancelDecoding(id)
-    );
+    const isIt = ({ request }: Sequence): boolean => request.id === id;
+    const waiting = this.#waiting.findIndex(isIt);
+    if (waiting >= 0) {
+      this.#waiting.splice(waiting, 1);
+      return true;
+    }
+    const sequence = this.#prefilling.find(isIt) ?? this.#decoding.find(isIt);
+    if (!sequence) return false;
+    this.#prefilling = this.#prefilling.filter((other) => other !== sequence);
+    this.#decoding = this.#decoding.filter((other) => other !== sequence);
+    this.#vacate(sequence);
+    return true;
   }
 
   /** The next run, or null when there is nothing to do. Prefill and decode take turns while there is both. */
   plan(): StepPlan | null {
+    this.#join();
     const mustDecode = this.#lastKind === 'prefill' && this.#decoding.length > 0;
     const batch = (mustDecode ? null : this.#planPrefill()) ?? this.#planDecode();
     if (!batch) return null;
-    const plan = { ...batch, moves: this.#moves };
-    this.#moves = [];
+    const plan = { ...batch, moves: this.#slots.takeMoves(), admitted: this.#admitted };
+    this.#admitted = [];
     this.#lastKind = plan.kind;
     return plan;
   }
@@ -91,18 +104,20 @@ export class Scheduler {
       this.#advance(sequence, width, tokens[index] ?? -1),
     );
     if (kind === 'prefill') this.#promote(outcomes);
-    else this.#removeFinished(outcomes);
+    else if (outcomes.some(({ finish }) => finish !== null)) this.#decoding = goingOn(outcomes);
+    for (const { sequence, finish } of outcomes) if (finish !== null) this.#vacate(sequence);
     return outcomes;
   }
 
-  /** The plan's run failed: its sequences are gone, the others go on. */
+  /** The plan's run failed: its sequences are gone and so is what their slots held; the others go on. */
   fail({ kind, rows }: StepPlan): readonly Sequence[] {
     if (kind === 'prefill') this.#prefilling = [];
-    else this.#decoding.length = 0;
+    else this.#decoding = [];
+    for (const sequence of rows) this.#slots.release(sequence);
     return rows;
   }
 
-  #planPrefill(): Omit<StepPlan, 'moves'> | null {
+  #planPrefill(): Run | null {
     if (this.#prefilling.length === 0) this.#admit();
     const rows = this.#prefilling;
     const first = rows[0];
@@ -110,31 +125,101 @@ export class Scheduler {
     const scoring = first.request.promptLogprobs ? 'every' : 'last';
     const remaining = Math.max(...rows.map(({ length, past }) => length - past));
     const width = Math.min(remaining, this.#chunkOf(first));
-    return { kind: 'prefill', firstSlot: this.#prefillSlot, rows: [...rows], width, scoring };
+    const firstSlot = this.#slots.slotOf(first);
+    return { kind: 'prefill', firstSlot, rows, width, scoring };
   }
 
-  #planDecode(): Omit<StepPlan, 'moves'> | null {
+  #planDecode(): Run | null {
     if (this.#decoding.length === 0) return null;
-    return { kind: 'decode', firstSlot: 0, rows: [...this.#decoding], width: 1, scoring: 'last' };
+    this.#decoding = this.#slots.gather(this.#decoding);
+    return { kind: 'decode', firstSlot: 0, rows: this.#decoding, width: 1, scoring: 'last' };
+  }
+
+  /** Heads of the queue of which one token is left to run need no prefill. */
+  #join(): void {
+    if (this.#prefilling.length > 0) return;
+    for (let [next] = this.#waiting; next && this.#free > 0; [next] = this.#waiting) {
+      const match = this.#match(next);
+      if (match === null || next.length - match.tokens > 1) return;
+      this.#waiting.shift();
+      this.#reuse(next, match);
+      this.#decoding = [...this.#decoding, next];
+    }
   }
 
   /** Takes the head of the queue and, if one run can prefill it, those behind it that fit the same run. */
   #admit(): void {
-    const { maxSequences, prefillChunk } = this.#limits;
-    const free = maxSequences - this.#decoding.length;
+    const [head] = this.#waiting;
+    if (!head || this.#free === 0) return;
+    const match = this.#match(head);
+    const group = match === null ? this.#group() : [head];
+    this.#waiting.splice(0, group.length);
+    if (match === null) this.#place(group);
+    else this.#reuse(head, match);
+    this.#prefilling = group;
+  }
+
+  #group(): Sequence[] {
+    const { prefillChunk } = this.#limits;
     const group: Sequence[] = [];
     let width = 0;
     for (const next of this.#waiting) {
-      if (group.length === free) break;
+      if (group.length === this.#free || this.#couldReuse(next, group)) break;
       width = Math.max(width, next.length);
       const fitsOneRun = (group.length + 1) * width <= prefillChunk && !next.request.promptLogprobs;
       if (group.length > 0 && !fitsOneRun) break;
       group.push(next);
       if (!fitsOneRun) break;
     }
-    this.#waiting.splice(0, group.length);
-    this.#prefilling = group;
-    this.#prefillSlot = this.#decoding.length;
+    return group;
+  }
+
+  /** Whether a sequence had better start after `group`, which is about to run, or alone. */
+  #couldReuse(next: Sequence, group: readonly Sequence[]): boolean {
+    if (group.length === 0 || next.request.promptLogprobs) return false;
+    const { minReuse } = this.#limits;
+    return (
+      group.some((other) => sharedTokens(next, other, other.length) >= minReuse) ||
+      this.#match(next) !== null
+    );
+  }
+
+  /** Prompts to be scored need a run of every token, so they reuse nothing. */
+  #match(sequence: Sequence): PrefixMatch | null {
+    if (sequence.request.promptLogprobs) return null;
+    return longestPrefix(this.#slots.holders, sequence, this.#limits.minReuse);
+  }
+
+  /** Gives `sequence` a slot that begins with what `match` has: that very slot if little is lost, otherwise a copy. */
+  #reuse(sequence: Sequence, { holder, tokens }: PrefixMatch): void {
+    const lost = holder.past - tokens;
+    if (
+      this.#slots.isCached(holder) &&
+      (lost < this.#limits.minReuse || !this.#slots.hasRoomBeside(holder))
+    ) {
+      this.#slots.replace(holder, sequence);
+      this.#admitted.push(sequence);
+    } else {
+      this.#slots.touch(holder);
+      this.#place([sequence]);
+      this.#slots.copy(holder, this.#slots.slotOf(sequence), tokens);
+    }
+    sequence.past = tokens;
+    sequence.cached = tokens;
+  }
+
+  /** Gives `group` the slots behind the decoding ones. */
+  #place(group: readonly Sequence[]): void {
+    this.#slots.makeRoom(group.length);
+    this.#decoding = this.#slots.gather(this.#decoding);
+    const first = this.#decoding.length;
+    this.#slots.open(first, group.length);
+    for (const [index, sequence] of group.entries()) this.#slots.hold(first + index, sequence);
+    this.#admitted.push(...group);
+  }
+
+  get #free(): number {
+    return this.#limits.maxSequences - this.running;
   }
 
   #chunkOf({ request }: Sequence): number {
@@ -151,48 +236,20 @@ export class Scheduler {
     return { sequence, token: finish === 'eos' ? null : token, finish };
   }
 
-  /** Prompts that are done start to decode; while they were prefilled, decoding ones may have left a gap before them. */
+  /** Prompts that are done start to decode. */
   #promote(outcomes: readonly Outcome[]): void {
     const isPartWay = outcomes.some(({ token, finish }) => token === null && finish === null);
     if (isPartWay) return;
     this.#prefilling = [];
-    for (const [index, { sequence, finish }] of outcomes.entries()) {
-      if (finish !== null) continue;
-      this.#move(this.#prefillSlot + index, this.#decoding.length, sequence);
-      this.#decoding.push(sequence);
-    }
+    this.#decoding = [...this.#decoding, ...goingOn(outcomes)];
   }
 
-  #removeFinished(outcomes: readonly Outcome[]): void {
-    // From the last: the row that fills a gap is then one that goes on.
-    for (let slot = outcomes.length - 1; slot >= 0; slot--) {
-      if (outcomes[slot]?.finish !== null) this.#vacate(slot);
-    }
-  }
-
-  #cancelDecoding(id: number): boolean {
-    const slot = this.#decoding.findIndex(({ request }) => request.id === id);
-    if (slot < 0) return false;
-    this.#vacate(slot);
-    return true;
-  }
-
-  /** The last decoding sequence takes the slot of the one that leaves. */
-  #vacate(slot: number): void {
-    const last = this.#decoding.pop();
-    if (!last || slot === this.#decoding.length) return;
-    this.#move(this.#decoding.length, slot, last);
-    this.#decoding[slot] = last;
-  }
-
-  #move(from: number, to: number, { past }: Sequence): void {
-    if (from !== to) this.#moves.push({ from, to, tokens: past });
+  #vacate(sequence: Sequence): void {
+    if (sequence.past >= this.#limits.minReuse) this.#slots.retire(sequence);
+    else this.#slots.release(sequence);
   }
 }
 
-function removeFrom(sequences: Sequence[], id: number): boolean {
-  const index = sequences.findIndex(({ request }) => request.id === id);
-  if (index < 0) return false;
-  sequences.splice(index, 1);
-  return true;
+function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {
+  return outcomes.flatMap(({ sequence, finish }) => (finish === null ? [sequence] : []));
 }

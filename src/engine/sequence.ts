@@ -11,6 +11,9 @@ export interface Sequence extends PolicyRow {
   drawn: number;
   /** Tokens that end it: the policy's, unless it ignores them, and its own. */
   readonly endingIds: ReadonlySet<number>;
+  /** Prompt tokens it did not have to run. */
+  cached: number;
+  readonly scope: string;
 }
 
 /** What sequences need to know of the policy's tokens. */
@@ -31,6 +34,8 @@ export function createSequence(request: SequenceRequest, vocabulary: Vocabulary)
     length: promptIds.length,
     past: 0,
     drawn: 0,
+    cached: 0,
+    scope: request.cacheScope,
     weights: stepWeights(policy),
     sampling: samplingUnder(policy, sampling),
     edits:

@@ -10,6 +10,9 @@ import { Scheduler } from './scheduler.ts';
 /** Positions of a prompt scored in one run: bounds the rows of vocabulary size that a run writes. */
 const promptScoringChunk = 64;
 
+/** A reused prefix costs its prompt a run of its own, away from those that are prefilled together: less is not worth it. */
+const minReusedTokens = 16;
+
 function main(port: MessagePort): void {
   const post = (message: FromWorker): void => port.postMessage(message);
   try {
@@ -25,7 +28,7 @@ function serve(
   post: (message: FromWorker) => void,
   options: EngineOptions,
 ): void {
-  const { maxSequences, prefillChunk } = options;
+  const { maxSequences, prefillChunk, prefixCache } = options;
   const maxScored = Math.max(maxSequences, Math.min(prefillChunk, promptScoringChunk));
   const policy = loadPolicy({
     ...options,
@@ -42,6 +45,7 @@ function serve(
     maxScored,
     vocabularySize,
     eosTokenIds: new Set(eosTokenIds),
+    minReuse: prefixCache ? minReusedTokens : Number.POSITIVE_INFINITY,
   });
   run(port, new EngineLoop(policy, scheduler, post), policy);
   post({

@@ -1,5 +1,5 @@
 // One answer: the engine's events in, pieces of text out. Pure; whoever drives it cancels the sequence after `stop`.
-import type { PromptEvent, TokenEvent } from '../engine/messages.ts';
+import type { PromptEvent, ReuseEvent, TokenEvent } from '../engine/messages.ts';
 import { Detokenizer } from './detokenizer.ts';
 import type { ChoiceDelta, FinishReason, GeneratedToken } from './request.ts';
 import { StopScanner } from './stop-strings.ts';
@@ -22,6 +22,7 @@ export class ChoiceDecoder {
   readonly #detokenizer: Detokenizer;
   readonly #stopScanner: StopScanner;
   #tokenCount = 0;
+  #cachedTokens = 0;
   /** Characters decoded so far, held back ones included: where the next token begins. */
   #decodedLength = 0;
   /** Characters given out so far. */
@@ -42,9 +43,19 @@ export class ChoiceDecoder {
     return this.#tokenCount;
   }
 
+  /** Tokens of the prompt that the engine found in its cache. */
+  get cachedTokens(): number {
+    return this.#cachedTokens;
+  }
+
   /** The echo, where it need not wait for the prompt's scores; to be called before anything else. */
   open(): ChoiceDelta | null {
     return this.#options.reportsTokens ? null : this.#echo();
+  }
+
+  acceptReuse({ cachedTokens }: ReuseEvent): null {
+    this.#cachedTokens = cachedTokens;
+    return null;
   }
 
   /** The prompt has been scored: the echo can go out with its log-probabilities. */

@@ -49,6 +49,8 @@ function decodeEvent(
   signal: AbortSignal,
 ): ChoiceDelta | null {
   switch (event.kind) {
+    case 'reuse':
+      return decoder.acceptReuse(event);
     case 'prompt':
       return decoder.acceptPrompt(event);
     case 'token':

@@ -5,7 +5,7 @@ import type { PolicyParameters } from '../engine/messages.ts';
 import { decodeChoice } from './decode-choice.ts';
 import { merge } from './merge.ts';
 import type { GenerationObserver } from './observer.ts';
-import { planAnswers } from './plan-answers.ts';
+import { type PlannedAnswer, planAnswers } from './plan-answers.ts';
 import { resolvePolicy } from './policy-parameters.ts';
 import type { ChoiceDelta, GenerationRequest, Usage } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
@@ -52,12 +52,21 @@ export function createGenerator(
       deltas: untilLeft(merge(choices), leaving),
       usage: () => ({
         promptTokens,
+        cachedTokens: cachedTokens(answers),
         completionTokens: answers.reduce((sum, { decoder }) => sum + decoder.tokenCount, 0),
       }),
     };
   }
 
   return { start };
+}
+
+/** A prompt counts once: as its first answer found it, before that answer left it to the others. */
+function cachedTokens(answers: readonly PlannedAnswer[]): number {
+  return answers.reduce(
+    (sum, { input, decoder }) => (input.sampling.choice === 0 ? sum + decoder.cachedTokens : sum),
+    0,
+  );
 }
 
 async function* untilLeft<T>(items: AsyncIterable<T>, leaving: AbortController): AsyncGenerator<T> {

@@ -84,5 +84,6 @@ function sequenceInput(
     stopTokenIds: request.stopTokenIds,
     topLogprobs,
     promptLogprobs: request.echo && topLogprobs !== null,
+    cacheScope: request.cacheScope,
   };
 }

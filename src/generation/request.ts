@@ -33,6 +33,8 @@ export interface GenerationRequest {
   readonly topLogprobs: number | null;
   /** Begin each answer with its prompt, and score the prompt too where log-probabilities are asked for. */
   readonly echo: boolean;
+  /** Requests of different scopes share nothing that is cached. */
+  readonly cacheScope: string;
   readonly extraction: Extraction | null;
   readonly beta: number | null;
   readonly q: QForm | null;
@@ -64,5 +66,7 @@ export type FinishReason = 'stop' | 'length';
 
 export interface Usage {
   readonly promptTokens: number;
+  /** Of those, tokens found in the cache. */
+  readonly cachedTokens: number;
   readonly completionTokens: number;
 }

@@ -7,6 +7,7 @@ import type {
   GenerationRequest,
   Usage,
 } from '../generation/request.ts';
+import { cacheScope } from './cache-scope.ts';
 import { type CompletionBody, promptList } from './schema/completion-request.ts';
 import type {
   Completion,
@@ -14,6 +15,9 @@ import type {
   CompletionLogprobs,
   CompletionUsage,
 } from './schema/completion-response.ts';
+
+/** Who asks, as long as requests carry no key. */
+const ANYONE = null;
 
 /** What JSON gets for a probability of zero, as other servers of this API send it. */
 const LOWEST_LOGPROB = -9999;
@@ -32,6 +36,7 @@ export function toGenerationRequest(body: CompletionBody): GenerationRequest {
     extraction: body.extraction ?? null,
     beta: body.beta ?? null,
     q: body.q ?? null,
+    cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
     ...toSampling(body),
     ...toEnding(body),
   };
@@ -63,11 +68,12 @@ function toEnding(body: CompletionBody) {
   };
 }
 
-export function toUsage({ promptTokens, completionTokens }: Usage): CompletionUsage {
+export function toUsage({ promptTokens, cachedTokens, completionTokens }: Usage): CompletionUsage {
   return {
     prompt_tokens: promptTokens,
     completion_tokens: completionTokens,
     total_tokens: promptTokens + completionTokens,
+    prompt_tokens_details: { cached_tokens: cachedTokens },
   };
 }
 

@@ -25,6 +25,9 @@ export class KvCache {
   readonly byteLength: number;
   readonly #memory: Memory;
   readonly #buffers: readonly KvBuffer[];
+  /** Where a swap keeps one side: a head of one slot on the host, a whole slot on a device. */
+  readonly #spare: readonly Tensor[];
+  readonly #spareHead: Uint8Array;
 
   constructor(memory: Memory, manifest: PolicyManifest, slots: number, length: number) {
     const { dtype } = manifest.kv_cache;
@@ -38,6 +41,11 @@ export class KvCache {
       return { pastName, presentName, tensor, heads, slotBytes, host };
     });
     this.byteLength = this.#buffers.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
+    this.#spare = memory.isHost
+      ? []
+      : this.#buffers.map(({ tensor }) => memory.allocate(dtype, [1, ...tensor.shape.slice(1)]));
+    const headBytes = this.#buffers.map(({ slotBytes, heads }) => slotBytes / heads);
+    this.#spareHead = new Uint8Array(memory.isHost ? Math.max(...headBytes) : 0);
   }
 
   /** Slots [first, first + count) of every tensor; the caller releases the views before the cache. */
@@ -50,33 +58,70 @@ export class KvCache {
   }
 
   /** Slot `to` takes the first `tokens` tokens of slot `from`. */
-  move(from: number, to: number, tokens: number): void {
-    if (this.#memory.isHost) this.#moveOnHost(from, to, tokens);
-    else this.#moveOnDevice(from, to);
+  copy(from: number, to: number, tokens: number): void {
+    if (this.#memory.isHost) this.#onHost(from, to, tokens, copyBytes);
+    else this.#onDevice([from, to], (source, target) => this.#copyTensors(source, target));
+  }
+
+  /** Each of two slots takes the first `tokens` tokens of the other. */
+  swap(one: number, other: number, tokens: number): void {
+    if (this.#memory.isHost) this.#onHost(one, other, tokens, this.#swapBytes);
+    else {
+      this.#onDevice([one, other], (first, second) => {
+        this.#copyTensors(first, this.#spare);
+        this.#copyTensors(second, first);
+        this.#copyTensors(this.#spare, second);
+      });
+    }
   }
 
   release(): void {
+    for (const tensor of this.#spare) tensor.release();
     for (const { tensor } of this.#buffers) tensor.release();
   }
 
-  #moveOnHost(from: number, to: number, tokens: number): void {
+  /** Heads are apart in a slot, so the first tokens of each are a run of bytes of their own. */
+  #onHost(
+    from: number,
+    to: number,
+    tokens: number,
+    apply: (host: Uint8Array, from: number, to: number, count: number) => void,
+  ): void {
     for (const { host, heads, slotBytes } of this.#buffers) {
+      if (host === null) continue;
       const headBytes = slotBytes / heads;
       const usedBytes = (headBytes / this.length) * tokens;
       for (let head = 0; head < heads; head++) {
-        const source = from * slotBytes + head * headBytes;
-        host?.copyWithin(to * slotBytes + head * headBytes, source, source + usedBytes);
+        const offset = head * headBytes;
+        apply(host, from * slotBytes + offset, to * slotBytes + offset, usedBytes);
       }
     }
   }
 
-  #moveOnDevice(from: number, to: number): void {
-    const sources = this.views(from, 1).map(({ tensor }) => tensor);
-    const targets = this.views(to, 1).map(({ tensor }) => tensor);
+  readonly #swapBytes = (host: Uint8Array, one: number, other: number, count: number): void => {
+    this.#spareHead.set(host.subarray(one, one + count));
+    host.copyWithin(one, other, other + count);
+    host.set(this.#spareHead.subarray(0, count), other);
+  };
+
+  #onDevice(
+    [one, other]: readonly [number, number],
+    apply: (one: readonly Tensor[], other: readonly Tensor[]) => void,
+  ): void {
+    const first = this.views(one, 1).map(({ tensor }) => tensor);
+    const second = this.views(other, 1).map(({ tensor }) => tensor);
     try {
-      copyTensors(this.#memory.runtime, sources, targets);
+      apply(first, second);
     } finally {
-      for (const view of [...sources, ...targets]) view.release();
+      for (const view of [...first, ...second]) view.release();
     }
   }
+
+  #copyTensors(sources: readonly Tensor[], targets: readonly Tensor[]): void {
+    copyTensors(this.#memory.runtime, sources, targets);
+  }
+}
+
+function copyBytes(host: Uint8Array, from: number, to: number, count: number): void {
+  host.copyWithin(to, from, from + count);
 }

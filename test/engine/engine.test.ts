@@ -17,6 +17,7 @@ const options: EngineOptions = {
   maxSequences: 4,
   maxLength: null,
   prefillChunk: 16,
+  prefixCache: true,
   queueLimit: 200,
 };
 

@@ -21,6 +21,10 @@ class Interleaving {
   readonly #slots: SlotModel;
   readonly #unfinished = new Map<number, number[]>();
   readonly #started = new Set<number>();
+  /** What clients know: prompts with their answers so far, to go on from. */
+  readonly #transcripts: number[][] = [[]];
+  readonly #minReuse: number;
+  #reused = 0;
   #lastKind: StepPlan['kind'] | null = null;
   #nextId = 0;
 
@@ -28,12 +32,14 @@ class Interleaving {
     this.#random = seededRandom(seed);
     this.#maxSequences = 1 + this.#random.below(5);
     this.#prefillChunk = 1 + this.#random.below(12);
+    this.#minReuse = this.#random.pick([1, 2, 5, Number.POSITIVE_INFINITY]);
     this.#slots = new SlotModel(this.#maxSequences);
     this.#scheduler = new Scheduler({
       maxSequences: this.#maxSequences,
       prefillChunk: this.#prefillChunk,
       maxScored: Math.max(this.#maxSequences, 4),
       vocabularySize: 1000,
+      minReuse: this.#minReuse,
       eosTokenIds: new Set([eosTokenId]),
     });
   }
@@ -50,15 +56,23 @@ class Interleaving {
     }
     expect(this.#scheduler.plan()).toBeNull();
     expect([this.#scheduler.running, this.#scheduler.waiting]).toEqual([0, 0]);
+    expect(this.#reused > 0, 'some prompt was in the cache').toBe(this.#minReuse < 30);
   }
 
   #submit(): void {
     const random = this.#random;
     const id = this.#nextId++;
-    const promptIds = Array.from({ length: 1 + random.below(30) }, () => 100 + random.below(100));
-    const promptLogprobs = random.below(4) === 0;
+    const known = random.pick(this.#transcripts);
+    const promptIds = [
+      ...known.slice(0, random.pick([known.length, random.below(known.length + 1)])),
+      ...Array.from({ length: 1 + random.below(10) }, () => 100 + random.below(3)),
+    ].slice(0, 40);
+    const promptLogprobs = random.below(6) === 0;
     const maxTokens = random.below(12);
-    this.#scheduler.submit(sequenceRequest(id, { promptIds, maxTokens, promptLogprobs }));
+    const cacheScope = random.pick(['a', 'a', 'b']);
+    this.#transcripts.push(promptIds);
+    const changes = { promptIds, maxTokens, promptLogprobs, cacheScope };
+    this.#scheduler.submit(sequenceRequest(id, changes));
     this.#unfinished.set(id, []);
   }
 
@@ -77,6 +91,7 @@ class Interleaving {
     this.#checkPlan(plan);
     this.#slots.move(plan);
     if (this.#random.below(40) === 0) {
+      this.#slots.fail(plan);
       for (const { request } of this.#scheduler.fail(plan)) this.#finish(request.id);
       return;
     }
@@ -91,17 +106,20 @@ class Interleaving {
       if (token !== null) answer.push(token);
       expect(answer.length).toBeLessThanOrEqual(maxTokens);
       if (finish === 'length') expect(answer.length).toBe(maxTokens);
-      if (finish !== null) this.#finish(id);
+      if (finish === null) continue;
+      this.#transcripts.push([...sequence.request.promptIds, ...answer]);
+      this.#finish(id);
     }
   }
 
   #checkPlan(plan: StepPlan): void {
     const { kind, firstSlot, rows, width, scoring } = plan;
     expect(firstSlot + rows.length).toBeLessThanOrEqual(this.#maxSequences);
+    this.#checkAdmitted(plan);
     if (kind === 'prefill') {
       expect(rows.length * width).toBeLessThanOrEqual(this.#prefillChunk);
       if (scoring === 'every') expect(rows.length).toBe(1);
-      this.#checkArrivalOrder(plan);
+      if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
       const decoding = this.#scheduler.running - rows.length;
       const stalls = this.#lastKind === 'prefill' && decoding > 0;
       expect(stalls, 'two prefills in a row').toBe(false);
@@ -109,12 +127,18 @@ class Interleaving {
     this.#lastKind = kind;
   }
 
-  /** Nobody starts before everyone that came earlier has. */
-  #checkArrivalOrder({ rows }: StepPlan): void {
-    for (const { request } of rows) this.#started.add(request.id);
-    const newest = Math.max(...rows.map(({ request }) => request.id));
-    for (const id of this.#unfinished.keys()) {
-      if (id < newest) expect(this.#started.has(id), `${newest} overtakes ${id}`).toBe(true);
+  /** Nobody starts before everyone that came earlier has; everyone begins with what it was given. */
+  #checkAdmitted({ admitted }: StepPlan): void {
+    for (const { request, past, cached } of admitted) {
+      expect(past, `cached tokens of ${request.id}`).toBe(cached);
+      expect(cached).toBeLessThan(request.promptIds.length);
+      if (request.promptLogprobs) expect(cached).toBe(0);
+      this.#reused += cached;
+      this.#started.add(request.id);
+      for (const id of this.#unfinished.keys()) {
+        if (id >= request.id) continue;
+        expect(this.#started.has(id), `${request.id} overtakes ${id}`).toBe(true);
+      }
     }
   }
 

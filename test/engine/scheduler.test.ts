@@ -7,6 +7,7 @@ const limits = {
   prefillChunk: 8,
   maxScored: 4,
   vocabularySize: 58,
+  minReuse: Number.POSITIVE_INFINITY,
   eosTokenIds: new Set([2]),
 };
 const token = 9;
@@ -104,7 +105,7 @@ describe('Scheduler', () => {
     const outcomes = step(scheduler);
     expect(outcomes.map(({ finish }) => finish)).toEqual([null, 'length', null]);
     const decode = mustPlan(scheduler);
-    expect(decode.moves).toEqual([{ from: 2, to: 1, tokens: 3 }]);
+    expect(decode.moves).toEqual([{ kind: 'copy', from: 2, to: 1, tokens: 3 }]);
     expect(idsOf(decode)).toEqual([0, 2]);
   });
 
@@ -120,7 +121,7 @@ describe('Scheduler', () => {
     expect(rest).toMatchObject({ kind: 'prefill', firstSlot: 1, width: 4 });
     scheduler.commit(rest, [token]);
     const decode = mustPlan(scheduler);
-    expect(decode.moves).toEqual([{ from: 1, to: 0, tokens: 12 }]);
+    expect(decode.moves).toEqual([{ kind: 'copy', from: 1, to: 0, tokens: 12 }]);
     expect(decode).toMatchObject({ kind: 'decode', firstSlot: 0, rows: { length: 1 } });
   });
 

@@ -18,7 +18,12 @@ describe('POST /v1/completions', () => {
         stop_reason: null,
       },
     ]);
-    expect(body.usage).toEqual({ prompt_tokens: 1, completion_tokens: 5, total_tokens: 6 });
+    expect(body.usage).toEqual({
+      prompt_tokens: 1,
+      completion_tokens: 5,
+      total_tokens: 6,
+      prompt_tokens_details: { cached_tokens: 0 },
+    });
     expect(body.id).toMatch(/^cmpl-/);
   });
 

@@ -57,7 +57,7 @@ describe('a step of the policy', () => {
   it('goes on in another slot after a move', () => {
     const whole = scoresAfter(policy, prompt);
     scoresAfter(policy, prompt.slice(0, 4), 3);
-    policy.cache.move(3, 0, 4);
+    policy.cache.copy(3, 0, 4);
     const { scores } = policy.step({
       firstSlot: 0,
       rows: [policyRow(prompt, 4)],
@@ -65,6 +65,19 @@ describe('a step of the policy', () => {
       scoring: 'last',
     });
     expect(largestDifference(rowAt(scores.scores, 0), whole)).toBeLessThan(tolerance);
+  });
+
+  it('goes on in two slots that have changed places', () => {
+    const other = [4, 31, 8, 9];
+    const expected = [scoresAfter(policy, other), scoresAfter(policy, prompt)];
+    scoresAfter(policy, prompt.slice(0, -1), 1);
+    scoresAfter(policy, other.slice(0, -1), 2);
+    policy.cache.swap(1, 2, prompt.length - 1);
+    const rows = [other, prompt].map((tokens) => policyRow(tokens, tokens.length - 1));
+    const { scores } = policy.step({ firstSlot: 1, rows, width: 1, scoring: 'last' });
+    for (const [index, scored] of expected.entries()) {
+      expect(largestDifference(rowAt(scores.scores, index), scored)).toBeLessThan(tolerance);
+    }
   });
 
   it('scores every position of a prompt as its prefixes score their last', () => {

@@ -103,7 +103,13 @@ function reportsTokens(body: CompletionBody): boolean {
 }
 
 function logUsage(context: Context<AppEnv>, generation: Generation): void {
-  const { promptTokens, completionTokens } = generation.usage();
+  const { promptTokens, cachedTokens, completionTokens } = generation.usage();
   const { beta, extraction } = generation.policy;
-  Object.assign(context.var.logFields, { promptTokens, completionTokens, beta, extraction });
+  Object.assign(context.var.logFields, {
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    beta,
+    extraction,
+  });
 }

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import {
   booleanField,
+  boundedTextField,
   choiceField,
   integerField,
   MAX_INT32,
@@ -71,6 +72,10 @@ export function completionRequestSchema(limits: Limits) {
       q: choiceField(['probability', 'ratio']).nullish().meta({
         description:
           "What beta multiplies: the value model's probability, as in the paper, or its ratio to the behavior model's. Left out: the policy's default.",
+      }),
+      cache_salt: boundedTextField(1, 1024).nullish().meta({
+        description:
+          'Only requests with the same salt reuse what each other left in the KV cache; left out, those without one.',
       }),
       best_of: integerField(1, limits.maxN).nullish().meta({
         description: 'Only 1 or the value of `n`: answers are not ranked.',

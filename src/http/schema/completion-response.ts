@@ -28,6 +28,11 @@ const usageSchema = z.object({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),
+  prompt_tokens_details: z.object({
+    cached_tokens: z.int().meta({
+      description: 'Prompt tokens that were still in the KV cache and did not have to run.',
+    }),
+  }),
 });
 
 const policySchema = z

@@ -28,6 +28,11 @@ export function textField() {
   return z.string('must be a string');
 }
 
+export function boundedTextField(min: number, max: number) {
+  const rule = `must be a string of ${min} to ${max} characters`;
+  return z.string(rule).min(min, rule).max(max, rule);
+}
+
 export function choiceField<const T extends readonly [string, ...string[]]>(values: T) {
   return z.enum(values, `must be one of ${values.join(', ')}`);
 }

@@ -1,0 +1,57 @@
+// Which slot already holds most of a prompt. Prefixes are compared token by token, so there is no index to keep in step
+// with the slots; a prompt that shares nothing with a slot costs one comparison.
+
+/** Tokens of which the first `past` are in the cache. */
+export interface Prefix {
+  /** Only sequences of the same scope may see it. */
+  readonly scope: string;
+  readonly tokens: Int32Array;
+  readonly past: number;
+}
+
+export interface PrefixMatch {
+  readonly holder: Prefix;
+  /** How many leading tokens it shares with the prompt. */
+  readonly tokens: number;
+}
+
+interface Prompt {
+  readonly scope: string;
+  readonly tokens: Int32Array;
+  readonly length: number;
+}
+
+/**
+ * The holder that shares most with the prompt, of equals the one with least beyond it; null when none shares `atLeast`.
+ * The prompt's last token is never shared: running it is what scores the answer's first.
+ */
+export function longestPrefix(
+  holders: readonly (Prefix | null)[],
+  prompt: Prompt,
+  atLeast: number,
+): PrefixMatch | null {
+  let best: PrefixMatch | null = null;
+  for (const holder of holders) {
+    if (holder === null || holder.past < (best?.tokens ?? atLeast)) continue;
+    const tokens = sharedTokens(prompt, holder, holder.past);
+    const isBetter =
+      best === null
+        ? tokens >= atLeast
+        : tokens > best.tokens || (tokens === best.tokens && holder.past < best.holder.past);
+    if (isBetter) best = { holder, tokens };
+  }
+  return best;
+}
+
+/** Leading tokens that `prompt` could take from the first `limit` of another's; none across scopes. */
+export function sharedTokens(
+  { scope, tokens, length }: Prompt,
+  other: Pick<Prefix, 'scope' | 'tokens'>,
+  limit: number,
+): number {
+  if (scope !== other.scope) return 0;
+  const end = Math.min(limit, length - 1);
+  let count = 0;
+  while (count < end && tokens[count] === other.tokens[count]) count += 1;
+  return count;
+}

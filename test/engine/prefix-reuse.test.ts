@@ -1,0 +1,159 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { Scheduler, type StepPlan } from '../../src/engine/scheduler.ts';
+import type { Sequence } from '../../src/engine/sequence.ts';
+import { sequenceRequest } from './inputs.ts';
+import { SlotModel } from './slot-model.ts';
+
+const maxSequences = 3;
+const token = 9;
+
+/** A prompt that shares nothing with one of another letter. */
+function promptOf(letter: number, length: number): number[] {
+  return Array.from({ length }, (_, index) => 100 * letter + index);
+}
+
+describe('Scheduler, with caches of sequences that ended', () => {
+  let scheduler: Scheduler;
+  let slots: SlotModel;
+  let nextId = 0;
+
+  beforeEach(() => {
+    nextId = 0;
+    slots = new SlotModel(maxSequences);
+    scheduler = new Scheduler({
+      ...{ maxSequences, prefillChunk: 8, maxScored: 4, minReuse: 2 },
+      vocabularySize: 1000,
+      eosTokenIds: new Set([2]),
+    });
+  });
+
+  function submit(promptIds: number[], changes: Parameters<typeof sequenceRequest>[1] = {}) {
+    const id = nextId++;
+    scheduler.submit(sequenceRequest(id, { promptIds, maxTokens: 1, ...changes }));
+    return id;
+  }
+
+  /** Checks the next plan against the model of the slots and runs it. */
+  function step(): StepPlan {
+    const plan = scheduler.plan();
+    if (!plan) throw new Error('there is nothing to run');
+    slots.move(plan);
+    slots.run(plan);
+    const summary = { ...plan, admitted: plan.admitted.map((sequence) => ({ ...sequence })) };
+    scheduler.commit(
+      plan,
+      plan.rows.map(() => token),
+    );
+    return summary;
+  }
+
+  function runToTheEnd(): Sequence[] {
+    const admitted: Sequence[] = [];
+    while (scheduler.running + scheduler.waiting > 0) admitted.push(...step().admitted);
+    return admitted;
+  }
+
+  /** Prompt tokens that a prompt finds in the cache. */
+  function cachedOf(promptIds: number[], changes?: Parameters<typeof submit>[1]): number {
+    submit(promptIds, changes);
+    const [sequence] = runToTheEnd();
+    return sequence?.cached ?? NaN;
+  }
+
+  it('takes over the slot of the transcript that a prompt goes on from', () => {
+    submit(promptOf(1, 4), { maxTokens: 3 });
+    runToTheEnd();
+    submit([...promptOf(1, 4), token, token, token, 50, 51]);
+    // The last token of an answer has been drawn and not run.
+    expect(step()).toMatchObject({ kind: 'prefill', width: 3, moves: [], rows: { length: 1 } });
+  });
+
+  it('runs the last token of a prompt it knows whole, in the decode batch', () => {
+    cachedOf(promptOf(1, 6));
+    submit(promptOf(2, 2), { maxTokens: 8 });
+    step();
+    submit(promptOf(1, 6));
+    const { kind, rows, admitted } = step();
+    expect([kind, rows.length, admitted[0]?.cached]).toEqual(['decode', 2, 5]);
+  });
+
+  it('prefills identical prompts once and copies the slot for the others', () => {
+    for (let choice = 0; choice < 3; choice++) submit(promptOf(1, 6), { maxTokens: 4 });
+    expect(step()).toMatchObject({ kind: 'prefill', rows: { length: 1 }, width: 6 });
+    const { kind, rows, moves } = step();
+    expect([kind, rows.length]).toEqual(['decode', 3]);
+    expect(moves).toEqual([
+      { kind: 'copy', from: 0, to: 1, tokens: 5 },
+      { kind: 'copy', from: 1, to: 2, tokens: 5 },
+    ]);
+  });
+
+  it('copies a prefix of which the rest is worth keeping', () => {
+    cachedOf(promptOf(1, 8));
+    expect(cachedOf([...promptOf(1, 4), 50, 51])).toBe(4);
+    expect(cachedOf(promptOf(1, 8))).toBe(7);
+  });
+
+  it('takes over a prefix when there is no other slot to copy it to', () => {
+    for (const letter of [1, 2]) submit(promptOf(letter, 4), { maxTokens: 20 });
+    step();
+    cachedOf(promptOf(3, 8), { maxTokens: 1 });
+    submit([...promptOf(3, 4), 50, 51]);
+    const [taken] = runToTheEnd();
+    expect(taken?.cached).toBe(4);
+  });
+
+  it('drops the cache that was used least recently', () => {
+    for (const letter of [1, 2, 3]) cachedOf(promptOf(letter, 6));
+    expect(cachedOf(promptOf(1, 6))).toBe(5);
+    cachedOf(promptOf(4, 6));
+    expect(cachedOf(promptOf(2, 6))).toBe(0);
+    expect(cachedOf(promptOf(4, 6))).toBe(5);
+    expect(cachedOf(promptOf(1, 6))).toBe(5);
+  });
+
+  it('counts a copy as use', () => {
+    cachedOf(promptOf(1, 8));
+    cachedOf(promptOf(2, 6));
+    cachedOf([...promptOf(1, 4), 50, 51]);
+    cachedOf(promptOf(3, 6));
+    expect(cachedOf(promptOf(1, 8))).toBe(7);
+  });
+
+  it('keeps a cache whose slot another sequence needs to decode in', () => {
+    submit(promptOf(1, 2), { maxTokens: 2 });
+    for (const letter of [2, 3]) submit(promptOf(letter, 2), { maxTokens: 9 });
+    for (const _ of ['prefill', 'decode']) step();
+    expect(step().moves).toEqual([{ kind: 'swap', from: 2, to: 0, tokens: 3 }]);
+    expect(cachedOf([...promptOf(1, 2), token, 50])).toBe(3);
+  });
+
+  it('shares nothing between scopes', () => {
+    cachedOf(promptOf(1, 6), { cacheScope: 'a' });
+    expect(cachedOf(promptOf(1, 6), { cacheScope: 'b' })).toBe(0);
+    expect(cachedOf(promptOf(1, 6), { cacheScope: 'a' })).toBe(5);
+  });
+
+  it('runs every token of a prompt that is to be scored, and lets others reuse it', () => {
+    cachedOf(promptOf(1, 6));
+    expect(cachedOf(promptOf(1, 6), { promptLogprobs: true })).toBe(0);
+    expect(cachedOf(promptOf(1, 6))).toBe(5);
+  });
+
+  it('keeps what a cancelled sequence had run, also in the middle of its prefill', () => {
+    cachedOf(promptOf(1, 5));
+    const id = submit(promptOf(1, 30));
+    expect(step().admitted[0]?.cached).toBe(5);
+    expect(scheduler.cancel(id)).toBe(true);
+    expect(cachedOf(promptOf(1, 30))).toBe(13);
+  });
+
+  it('keeps nothing of a run that failed', () => {
+    submit(promptOf(1, 6));
+    const plan = scheduler.plan();
+    if (!plan) throw new Error('there is nothing to run');
+    slots.fail(plan);
+    scheduler.fail(plan);
+    expect(cachedOf(promptOf(1, 6))).toBe(0);
+  });
+});

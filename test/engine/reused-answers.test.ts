@@ -1,0 +1,95 @@
+// What a prefix hit does to an answer: nothing, up to the rounding of a prompt that is cut in two.
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { EngineLoop } from '../../src/engine/loop.ts';
+import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { seededRandom } from '../random.ts';
+import { logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
+
+const wordleFolder = fileURLToPath(new URL('../../models/wordle', import.meta.url));
+const maxSequences = 8;
+const capacity = { sequences: maxSequences, tokens: 128, scored: 64 };
+
+describe.each([
+  ['tiny', tinyPolicyFolder, 60, 4],
+  ['bundled', wordleFolder, 120, 1024],
+])('answers of the %s policy', (_, modelFolder, longest, beta) => {
+  const policies = [
+    loadTinyPolicy({ modelFolder, capacity }),
+    loadTinyPolicy({ modelFolder, capacity }),
+  ] as const;
+  afterAll(() => {
+    for (const policy of policies) policy.release();
+  });
+
+  function createLoop(policy: Policy, minReuse: number) {
+    const events = new Map<number, SequenceEvent[]>();
+    const scheduler = new Scheduler({
+      ...{ maxSequences, prefillChunk: 64, maxScored: maxSequences, minReuse },
+      vocabularySize: policy.manifest.vocab_size,
+      eosTokenIds: new Set(policy.manifest.eos_token_ids),
+    });
+    const loop = new EngineLoop(policy, scheduler, (message) => {
+      if (!('events' in message)) return;
+      for (const event of message.events) {
+        events.set(event.id, [...(events.get(event.id) ?? []), event]);
+      }
+    });
+    return (requests: readonly SequenceRequest[]): readonly SequenceEvent[][] => {
+      loop.receive({ type: 'submit', requests });
+      while (loop.step());
+      return requests.map(({ id }) => events.get(id) ?? []);
+    };
+  }
+
+  it('are the same with and without a prefix hit', () => {
+    const random = seededRandom(7);
+    const [withCache, without] = [
+      createLoop(policies[0], 4),
+      createLoop(policies[1], Number.POSITIVE_INFINITY),
+    ];
+    let prompts = [0, 1, 2].map((letter) => [4, 10 + letter, 20, 21, 22, 23]);
+    let hits = 0;
+    let furthest = 0;
+    for (let turn = 0; turn < 8; turn++) {
+      const requests = prompts.flatMap((promptIds, conversation) =>
+        [0, 1].map((choice) =>
+          sequenceRequest(10 * turn + 2 * conversation + choice, {
+            promptIds,
+            maxTokens: Math.min(6, longest - promptIds.length),
+            policy: { extraction: 'kl', beta, q: 'probability' },
+            sampling: {
+              temperature: 1,
+              topK: 0,
+              topP: 1,
+              minP: 0,
+              seed: [turn, conversation],
+              choice,
+            },
+          }),
+        ),
+      );
+      const reused = withCache(requests);
+      for (const [index, fresh] of without(requests).entries()) {
+        const answer = reused[index] ?? [];
+        expect(tokensOf(answer)).toEqual(tokensOf(fresh));
+        const expected = logprobsOf(fresh);
+        for (const [step, logprob] of logprobsOf(answer).entries()) {
+          furthest = Math.max(furthest, Math.abs(logprob - (expected[step] ?? NaN)));
+        }
+        hits += Number(answer[0]?.kind === 'reuse');
+      }
+      prompts = prompts.map((promptIds, conversation) => [
+        ...promptIds,
+        ...tokensOf(reused[2 * conversation] ?? []),
+        random.below(20) + 5,
+      ]);
+    }
+    expect(hits).toBeGreaterThan(30);
+    // Matrix products of other sizes add up in another order; β multiplies the rounding of p_θ.
+    expect(furthest).toBeLessThan(4e-5 + 1e-6 * beta);
+  });
+});

@@ -33,6 +33,8 @@ export interface SequenceRequest {
   readonly topLogprobs: number | null;
   /** Also score every prompt token but the first. */
   readonly promptLogprobs: boolean;
+  /** Lower ones get a slot first; of equals, the first to come. */
+  readonly priority: number;
   /** Sequences of different scopes never reuse what the other has cached. */
   readonly cacheScope: string;
 }

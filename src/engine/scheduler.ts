@@ -3,7 +3,7 @@
 // Promises of every plan:
 // - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
-// - arrival order decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
+// - priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
 //   and with tokens in the cache a sequence is prefilled alone.
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun } from '../policy/step-batch.ts';
@@ -11,6 +11,7 @@ import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 import { longestPrefix, type PrefixMatch, sharedTokens } from './prefix-index.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
 import { type SlotMove, SlotTable } from './slot-table.ts';
+import { enqueue } from './waiting-line.ts';
 
 export interface SchedulerLimits extends Vocabulary {
   /** Slots of the cache. */
@@ -67,7 +68,7 @@ export class Scheduler {
   }
 
   submit(request: SequenceRequest): void {
-    this.#waiting.push(createSequence(request, this.#limits));
+    enqueue(this.#waiting, createSequence(request, this.#limits));
   }
 
   /** Between commit and plan. False when the sequence has already finished. */

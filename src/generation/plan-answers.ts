@@ -84,6 +84,7 @@ function sequenceInput(
     stopTokenIds: request.stopTokenIds,
     topLogprobs,
     promptLogprobs: request.echo && topLogprobs !== null,
+    priority: request.priority,
     cacheScope: request.cacheScope,
   };
 }

@@ -33,6 +33,8 @@ export interface GenerationRequest {
   readonly topLogprobs: number | null;
   /** Begin each answer with its prompt, and score the prompt too where log-probabilities are asked for. */
   readonly echo: boolean;
+  /** Lower ones are served first; of equals, the first to come. */
+  readonly priority: number;
   /** Requests of different scopes share nothing that is cached. */
   readonly cacheScope: string;
   readonly extraction: Extraction | null;

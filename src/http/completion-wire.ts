@@ -36,6 +36,7 @@ export function toGenerationRequest(body: CompletionBody): GenerationRequest {
     extraction: body.extraction ?? null,
     beta: body.beta ?? null,
     q: body.q ?? null,
+    priority: body.priority ?? 0,
     cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
     ...toSampling(body),
     ...toEnding(body),

@@ -13,6 +13,7 @@ export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInp
     stopTokenIds: [],
     topLogprobs: null,
     promptLogprobs: false,
+    priority: 0,
     cacheScope: '',
     ...changes,
   };

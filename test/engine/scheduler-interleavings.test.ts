@@ -20,6 +20,7 @@ class Interleaving {
   readonly #scheduler: Scheduler;
   readonly #slots: SlotModel;
   readonly #unfinished = new Map<number, number[]>();
+  readonly #priorities = new Map<number, number>();
   readonly #started = new Set<number>();
   /** What clients know: prompts with their answers so far, to go on from. */
   readonly #transcripts: number[][] = [[]];
@@ -71,7 +72,9 @@ class Interleaving {
     const maxTokens = random.below(12);
     const cacheScope = random.pick(['a', 'a', 'b']);
     this.#transcripts.push(promptIds);
-    const changes = { promptIds, maxTokens, promptLogprobs, cacheScope };
+    const priority = random.pick([0, 0, 0, -1, 1]);
+    this.#priorities.set(id, priority);
+    const changes = { promptIds, maxTokens, promptLogprobs, cacheScope, priority };
     this.#scheduler.submit(sequenceRequest(id, changes));
     this.#unfinished.set(id, []);
   }
@@ -127,7 +130,7 @@ class Interleaving {
     this.#lastKind = kind;
   }
 
-  /** Nobody starts before everyone that came earlier has; everyone begins with what it was given. */
+  /** Nobody starts before everyone of a better claim has; everyone begins with what it was given. */
   #checkAdmitted({ admitted }: StepPlan): void {
     for (const { request, past, cached } of admitted) {
       expect(past, `cached tokens of ${request.id}`).toBe(cached);
@@ -136,10 +139,15 @@ class Interleaving {
       this.#reused += cached;
       this.#started.add(request.id);
       for (const id of this.#unfinished.keys()) {
-        if (id >= request.id) continue;
+        if (this.#claim(id) >= this.#claim(request.id)) continue;
         expect(this.#started.has(id), `${request.id} overtakes ${id}`).toBe(true);
       }
     }
+  }
+
+  /** By priority, then arrival. */
+  #claim(id: number): number {
+    return (this.#priorities.get(id) ?? NaN) * 1e6 + id;
   }
 
   /** Exactly once. */

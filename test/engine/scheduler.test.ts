@@ -96,6 +96,20 @@ describe('Scheduler', () => {
     expect(scheduler.waiting).toBe(1);
   });
 
+  it('serves the lowest priority first, in order of arrival among equals, and takes no slot away', () => {
+    const scheduler = new Scheduler({ ...limits, maxSequences: 1 });
+    for (const [id, priority] of [5, 0, -1, 0, 7, -1].entries()) {
+      scheduler.submit(sequenceRequest(id, { priority, maxTokens: 2 }));
+      if (id === 0) step(scheduler);
+    }
+    const order: number[] = [];
+    for (let plan = scheduler.plan(); plan; plan = scheduler.plan()) {
+      order.push(...plan.admitted.map(({ request }) => request.id));
+      scheduler.commit(plan, [token]);
+    }
+    expect(order).toEqual([2, 5, 1, 3, 4]);
+  });
+
   it('moves the last decoding sequence into the slot of one that ends', () => {
     const scheduler = new Scheduler(limits);
     for (const [id, maxTokens] of [8, 2, 8].entries()) {

@@ -29,6 +29,7 @@ describe('bad input', () => {
     ['top_p', '1.01', 'must be a number above 0'],
     ['top_k', '-2', 'must be an integer from -1'],
     ['n', '0', 'must be an integer from 1 to 4'],
+    ['priority', '0.5', 'must be an integer from -2147483647 to 2147483647; 0.5 was given'],
     ['cache_salt', '""', 'must be a string of 1 to 1024 characters; "" was given'],
     ['cache_salt', '7', 'must be a string of 1 to 1024 characters; 7 was given'],
     ['n', '1000000000', 'must be an integer from 1 to 4; 1000000000 was given'],

@@ -73,6 +73,11 @@ export function completionRequestSchema(limits: Limits) {
         description:
           "What beta multiplies: the value model's probability, as in the paper, or its ratio to the behavior model's. Left out: the policy's default.",
       }),
+      priority: integerField(-MAX_INT32, MAX_INT32).nullish().meta({
+        description:
+          'Answers of a lower number get a slot first, of equal numbers the first to come. Those that have one keep it.',
+        default: 0,
+      }),
       cache_salt: boundedTextField(1, 1024).nullish().meta({
         description:
           'Only requests with the same salt reuse what each other left in the KV cache; left out, those without one.',

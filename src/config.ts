@@ -63,6 +63,22 @@ function optionalInteger(
   return { ...integer(min, max, min, description), default: null, defaultText };
 }
 
+const BYTE_UNITS = ['', 'KiB', 'MiB', 'GiB', 'TiB'];
+
+function optionalBytes(defaultText: string, description: string): Setting<number | null> {
+  return {
+    range: 'bytes, such as 512MiB or 2GiB',
+    default: null,
+    defaultText,
+    description,
+    parse: (value) => {
+      const [, amount, unit] = /^(\d+) ?([KMGT]iB)?$/.exec(value) ?? [];
+      const bytes = Number(amount) * 1024 ** BYTE_UNITS.indexOf(unit ?? '');
+      return bytes > 0 && Number.isSafeInteger(bytes) ? bytes : undefined;
+    },
+  };
+}
+
 function choice<const T extends string>(
   values: readonly T[],
   defaultValue: T,
@@ -77,6 +93,7 @@ function choice<const T extends string>(
   };
 }
 
+const MAX_SEQUENCES = 4096;
 const BUNDLED_MODEL = 'models/wordle';
 
 const SETTINGS = {
@@ -93,11 +110,15 @@ const SETTINGS = {
     'The libonnxruntime to load; needed for CUDA.',
   ),
   threads: integer(0, 1024, 0, 'Threads inside one operator; 0 lets ONNX Runtime decide.'),
-  maxSequences: integer(
+  maxSequences: optionalInteger(
     1,
-    4096,
-    32,
+    MAX_SEQUENCES,
+    '32',
     'Answers decoded in one batch; each holds a slot of KV cache.',
+  ),
+  kvCacheMemory: optionalBytes(
+    'as max-sequences needs',
+    'Memory for the KV cache of both models, instead of max-sequences: as many slots as it holds, at most 4096.',
   ),
   maxModelLen: optionalInteger(
     2,
@@ -162,6 +183,11 @@ export function readCommandLine(
   const config = Object.fromEntries(
     settingNames().map((name) => [name, resolveSetting(name, flags[flagName(name)], environment)]),
   ) as Config;
+  if (config.maxSequences !== null && config.kvCacheMemory !== null) {
+    throw new ConfigError(
+      `max-sequences (${config.maxSequences}) and kv-cache-memory (${config.kvCacheMemory}) both set the number of slots: only one may be given.`,
+    );
+  }
   if (config.maxN > config.queueLimit) {
     throw new ConfigError(
       `max-n (${config.maxN}) must not exceed queue-limit (${config.queueLimit}): such a request could never be accepted.`,

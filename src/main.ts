@@ -24,6 +24,7 @@ async function serve(config: Config): Promise<void> {
     libraryPath: config.ortLibrary,
     threads: config.threads,
     maxSequences: config.maxSequences,
+    kvCacheBytes: config.kvCacheMemory,
     maxLength: config.maxModelLen,
     prefillChunk: config.prefillChunk,
     prefixCache: config.prefixCache === 'on',
@@ -78,7 +79,7 @@ function announce(config: Config, engine: Engine, address: AddressInfo, logger: 
       kvCacheBytes: model.kvCacheBytes,
       queueLimit: config.queueLimit,
     },
-    `serving ${manifest.id} at ${url}/v1 on ${model.device}: ${model.maxSequences} sequences of up to ${model.maxLength} tokens, ${config.queueLimit} more may wait`,
+    `serving ${manifest.id} at ${url}/v1 on ${model.device}: ${model.maxSequences} slots × ${model.maxLength} tokens = ${(model.kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache, ${config.queueLimit} more may wait`,
   );
 }
 

@@ -19,6 +19,22 @@ describe('readCommandLine', () => {
   });
 
   it.each([
+    ['1048576', 1_048_576],
+    ['512KiB', 524_288],
+    ['2GiB', 2_147_483_648],
+    ['3 MiB', 3_145_728],
+  ])('reads %s as a number of bytes', (text, bytes) => {
+    expect(config(['--kv-cache-memory', text]).kvCacheMemory).toBe(bytes);
+  });
+
+  it.each([
+    [['--kv-cache-memory', '2GB'], {}, 'must be bytes, such as 512MiB or 2GiB; "2GB" was given.'],
+    [['--kv-cache-memory', '0'], {}, '--kv-cache-memory must be bytes'],
+    [
+      ['--kv-cache-memory', '2MiB', '--max-sequences', '4'],
+      {},
+      'max-sequences (4) and kv-cache-memory (2097152) both set the number of slots',
+    ],
     [['--port', '99999'], {}, '--port must be 0 to 65535; "99999" was given.'],
     [['--port=-1'], {}, '--port must be 0 to 65535; "-1" was given.'],
     [['--max-beta', '1e400'], {}, '--max-beta must be 0 to 1000000; "1e400" was given.'],

@@ -10,8 +10,10 @@ export const engineOptionsSchema = z.object({
   libraryPath: z.string().min(1).nullable(),
   /** Threads ONNX Runtime may use inside one operator; 0 lets it decide. */
   threads: z.int().nonnegative(),
-  /** Sequences decoded in one batch. */
-  maxSequences: z.int().positive(),
+  /** Sequences decoded in one batch; null takes as many as `kvCacheBytes` holds, or 32. */
+  maxSequences: z.int().positive().nullable(),
+  /** Memory for the caches of both models; null leaves it to the other sizes. */
+  kvCacheBytes: z.int().positive().nullable(),
   /** Prompt and answer together, in tokens; null takes the manifest's. */
   maxLength: z.int().positive().nullable(),
   /** Most prompt tokens (padding included) run between two decode steps. */

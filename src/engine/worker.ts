@@ -2,10 +2,12 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { loadPolicy } from '../policy/load-policy.ts';
 import type { Policy } from '../policy/policy.ts';
+import { readManifest } from '../policy/policy-files.ts';
 import { EngineLoop } from './loop.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { type EngineOptions, engineOptionsSchema } from './options.ts';
 import { Scheduler } from './scheduler.ts';
+import { slotCount } from './slot-count.ts';
 
 /** Positions of a prompt scored in one run: bounds the rows of vocabulary size that a run writes. */
 const promptScoringChunk = 64;
@@ -28,7 +30,8 @@ function serve(
   post: (message: FromWorker) => void,
   options: EngineOptions,
 ): void {
-  const { maxSequences, prefillChunk, prefixCache } = options;
+  const { prefillChunk, prefixCache } = options;
+  const maxSequences = slotCount(options, readManifest(options.modelFolder));
   const maxScored = Math.max(maxSequences, Math.min(prefillChunk, promptScoringChunk));
   const policy = loadPolicy({
     ...options,

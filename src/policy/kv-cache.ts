@@ -19,6 +19,15 @@ interface KvBuffer extends KvView {
   readonly host: Uint8Array | null;
 }
 
+/** What one sequence of up to `length` tokens takes in the caches of both models. */
+export function kvSlotBytes(manifest: PolicyManifest, length: number): number {
+  const values = kvTensors(manifest).reduce(
+    (sum, { heads, headSize }) => sum + heads * headSize,
+    0,
+  );
+  return values * length * elementBytes(manifest.kv_cache.dtype);
+}
+
 export class KvCache {
   /** Tokens a slot holds. */
   readonly length: number;
@@ -40,10 +49,11 @@ export class KvCache {
       const slotBytes = heads * length * headSize * elementBytes(dtype);
       return { pastName, presentName, tensor, heads, slotBytes, host };
     });
-    this.byteLength = this.#buffers.reduce((sum, { tensor }) => sum + tensor.byteLength, 0);
     this.#spare = memory.isHost
       ? []
       : this.#buffers.map(({ tensor }) => memory.allocate(dtype, [1, ...tensor.shape.slice(1)]));
+    const tensors = [...this.#buffers.map(({ tensor }) => tensor), ...this.#spare];
+    this.byteLength = tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const headBytes = this.#buffers.map(({ slotBytes, heads }) => slotBytes / heads);
     this.#spareHead = new Uint8Array(memory.isHost ? Math.max(...headBytes) : 0);
   }

@@ -15,6 +15,7 @@ const options: EngineOptions = {
   libraryPath: null,
   threads: 1,
   maxSequences: 4,
+  kvCacheBytes: null,
   maxLength: null,
   prefillChunk: 16,
   prefixCache: true,
@@ -148,6 +149,20 @@ describe('an engine that ends', () => {
   it('rejects with the reason when the policy cannot be served', async () => {
     await expect(start({ maxLength: 1000 })).rejects.toThrow(
       'maxLength is 1000, and tiny was built for at most 64 tokens.',
+    );
+  });
+
+  it('takes as many slots as its memory holds', async () => {
+    const slotBytes = 64 * 16 * 4 * 8;
+    const sizes = { maxSequences: null, kvCacheBytes: 3 * slotBytes - 1 };
+    const engine = await start(sizes);
+    await engine.close();
+    expect(engine.model).toMatchObject({ maxSequences: 2, kvCacheBytes: 2 * slotBytes });
+    const short = await start({ ...sizes, maxLength: 16 });
+    await short.close();
+    expect(short.model).toMatchObject({ maxSequences: 11, maxLength: 16 });
+    await expect(start({ ...sizes, kvCacheBytes: slotBytes - 1 })).rejects.toThrow(
+      'The KV cache may take 32767 bytes, and one sequence of up to 64 tokens needs 32768: give it more, or lower the length.',
     );
   });
 

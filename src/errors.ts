@@ -12,6 +12,7 @@ export type ErrorCode =
   | 'queue_full'
   | 'request_cancelled'
   | 'shutting_down'
+  | 'engine_restarting'
   | 'engine_failed';
 
 export class ServerError extends Error {

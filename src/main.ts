@@ -36,6 +36,15 @@ async function serve(config: Config): Promise<void> {
     if (report.error !== undefined)
       logger.error({ error: report.error }, 'a step of the model failed');
   });
+  engine.onHealth((change) => {
+    if (change.healthy) {
+      metrics.engineRestarted();
+      logger.info('the engine serves again');
+    } else {
+      const { cause, restartMs } = change;
+      logger.error({ err: cause, restartMs }, 'the engine is dead; it will be started again');
+    }
+  });
   const drain = new Drain();
   const app = createApp({
     engine,

@@ -69,6 +69,11 @@ export function createMetrics(engine: EngineLoad) {
     help: 'Of those, tokens that an earlier prompt or answer had left in the cache.',
     registers,
   });
+  const engineRestarts = new Counter({
+    name: 'qsft_engine_restarts_total',
+    help: 'Times the engine was started again after it had died.',
+    registers,
+  });
   const timeToFirstToken = new Histogram({
     name: 'qsft_time_to_first_token_seconds',
     help: 'From the submission of a request to the first token of an answer.',
@@ -152,6 +157,9 @@ export function createMetrics(engine: EngineLoad) {
     },
     choiceEnded(outcome: string) {
       answers.inc({ finish_reason: outcome });
+    },
+    engineRestarted() {
+      engineRestarts.inc();
     },
     stepTaken({ kind, batchSize: sequences, durationMs, ...step }: StepMeasurement) {
       batchSize.observe({ kind }, sequences);

@@ -1,23 +1,23 @@
 // The engine as the main thread sees it: submit sequences, read their events. Everything else is the worker's.
 import { Worker } from 'node:worker_threads';
 import type { PolicyManifest } from '../policy/manifest.ts';
-import type {
-  EngineModel,
-  FromWorker,
-  SequenceEvent,
-  SequenceRequest,
-  StepReport,
-} from './messages.ts';
+import type { EngineModel, SequenceEvent, SequenceRequest, StepReport } from './messages.ts';
+import { openWorker } from './open-worker.ts';
 import type { EngineOptions } from './options.ts';
 import { WorkerEngine } from './worker-engine.ts';
 
 /** A sequence to decode; the engine gives it its id. */
 export type SequenceInput = Omit<SequenceRequest, 'id'>;
 
+/** A worker that died, or one that could not be started in its place; or that there is one again. */
+export type HealthChange =
+  | { readonly healthy: true }
+  | { readonly healthy: false; readonly cause: Error; readonly restartMs: number };
+
 export interface Engine {
   readonly model: EngineModel;
   readonly manifest: PolicyManifest;
-  /** False once the worker has died: nothing will be served again. */
+  /** False while the worker is dead and its successor is not ready yet. */
   readonly healthy: boolean;
   /** Sequences submitted and not yet finished. */
   readonly inFlight: { readonly waiting: number; readonly running: number };
@@ -32,37 +32,25 @@ export interface Engine {
   ): readonly AsyncIterable<SequenceEvent>[];
   /** Calls `listener` after every step of the model; returns how to stop listening. */
   onStep(listener: (report: StepReport) => void): () => void;
+  /** Calls `listener` when the worker has died and when another serves; returns how to stop listening. */
+  onHealth(listener: (change: HealthChange) => void): () => void;
   /** Cancels what is in flight and ends the worker. */
   close(): Promise<void>;
 }
 
+/** Starts a worker; Node runs workers from built files alone. */
+function launchWorker(options: EngineOptions): Worker {
+  return new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
+}
+
 /**
- * Rejects with one sentence when the policy cannot be served as asked. Node runs workers from built files alone:
- * a test that runs this source names the worker that was built from it.
+ * Rejects with one sentence when the policy cannot be served as asked. A worker that dies later is replaced by another
+ * that `launch` gives; tests give one of their own.
  */
 export async function startEngine(
   options: EngineOptions,
-  workerUrl: URL = new URL('./worker.js', import.meta.url),
+  launch: (options: EngineOptions) => Worker = launchWorker,
 ): Promise<Engine> {
-  const worker = new Worker(workerUrl, { workerData: options });
-  const message = await firstMessage(worker);
-  if (message.type === 'ready') {
-    return new WorkerEngine(worker, message.model, message.manifest, options.queueLimit);
-  }
-  throw new Error(message.type === 'failed' ? message.message : 'The worker spoke out of turn.');
-}
-
-function firstMessage(worker: Worker): Promise<FromWorker> {
-  return new Promise((resolve, reject) => {
-    const onExit = (code: number): void => {
-      reject(new Error(`The engine's worker exited with code ${code} before it was ready.`));
-    };
-    worker.once('error', reject);
-    worker.once('exit', onExit);
-    worker.once('message', (message: FromWorker) => {
-      worker.off('error', reject);
-      worker.off('exit', onExit);
-      resolve(message);
-    });
-  });
+  const open = () => openWorker(launch(options));
+  return new WorkerEngine(await open(), open, options.queueLimit);
 }

@@ -1,13 +1,12 @@
-// The main thread's side of a running worker: who is in flight, which stream an event belongs to, what to do when it dies.
-import type { Worker } from 'node:worker_threads';
+// The main thread's side of the worker: who is in flight, which stream an event belongs to, what to do when it dies.
 import { ServerError } from '../errors.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { checkInput, checkQueue } from './admission.ts';
-import type { Engine, SequenceInput } from './client.ts';
-import type { EngineModel, FromWorker, SequenceEvent, StepReport, ToWorker } from './messages.ts';
+import type { Engine, HealthChange, SequenceInput } from './client.ts';
+import type { EngineModel, FromWorker, SequenceEvent, StepReport } from './messages.ts';
+import type { OpenWorker } from './open-worker.ts';
 import { SequenceStream } from './sequence-stream.ts';
-
-const closeDeadlineMs = 10_000;
+import { SupervisedWorker } from './supervised-worker.ts';
 
 interface InFlight {
   readonly stream: SequenceStream;
@@ -17,33 +16,28 @@ interface InFlight {
 export class WorkerEngine implements Engine {
   readonly model: EngineModel;
   readonly manifest: PolicyManifest;
-  readonly #worker: Worker;
+  readonly #worker: SupervisedWorker;
   readonly #queueLimit: number;
   readonly #inFlight = new Map<number, InFlight>();
-  readonly #listeners = new Set<(report: StepReport) => void>();
-  readonly #exited: Promise<void>;
+  readonly #stepListeners = new Set<(report: StepReport) => void>();
+  readonly #healthListeners = new Set<(change: HealthChange) => void>();
   #nextId = 0;
   #closing = false;
-  /** Why the worker is gone; null while it lives. */
-  #death: Error | null = null;
 
-  constructor(worker: Worker, model: EngineModel, manifest: PolicyManifest, queueLimit: number) {
-    this.#worker = worker;
-    this.model = model;
-    this.manifest = manifest;
+  constructor(first: OpenWorker, reopen: () => Promise<OpenWorker>, queueLimit: number) {
+    this.model = first.model;
+    this.manifest = first.manifest;
     this.#queueLimit = queueLimit;
-    worker.on('message', (message: FromWorker) => this.#receive(message));
-    worker.on('error', (error) => this.#die(error));
-    this.#exited = new Promise((resolve) => {
-      worker.on('exit', (code) => {
-        this.#die(new Error(`The engine's worker exited with code ${code}.`));
-        resolve();
-      });
+    const start = async () => this.#accept(await reopen());
+    this.#worker = new SupervisedWorker(first.worker, start, {
+      message: (message) => this.#receive(message),
+      down: (cause, restartMs) => this.#die(cause, restartMs),
+      up: () => this.#report({ healthy: true }),
     });
   }
 
   get healthy(): boolean {
-    return this.#death === null;
+    return this.#worker.isAlive;
   }
 
   get inFlight(): Engine['inFlight'] {
@@ -70,38 +64,49 @@ export class WorkerEngine implements Engine {
       this.#inFlight.set(id, { stream, onFinish });
       return stream;
     });
-    this.#post({ type: 'submit', requests });
+    this.#worker.post({ type: 'submit', requests });
     if (signal.aborted) cancelAll();
     else signal.addEventListener('abort', cancelAll);
     return streams;
   }
 
   onStep(listener: (report: StepReport) => void): () => void {
-    this.#listeners.add(listener);
-    return () => this.#listeners.delete(listener);
+    this.#stepListeners.add(listener);
+    return () => this.#stepListeners.delete(listener);
+  }
+
+  onHealth(listener: (change: HealthChange) => void): () => void {
+    this.#healthListeners.add(listener);
+    return () => this.#healthListeners.delete(listener);
   }
 
   async close(): Promise<void> {
     this.#closing = true;
     for (const id of this.#inFlight.keys()) this.#cancel(id);
-    this.#post({ type: 'close' });
-    const timer = setTimeout(() => void this.#worker.terminate(), closeDeadlineMs);
-    await this.#exited;
-    clearTimeout(timer);
+    await this.#worker.close();
   }
 
   #checkOpen(): void {
     if (this.#closing) throw new ServerError('shutting_down', 'The server is shutting down.');
-    if (this.#death) {
-      throw new ServerError('engine_failed', 'The engine has stopped.', { cause: this.#death });
+    if (!this.healthy) {
+      throw new ServerError('engine_restarting', 'The engine has stopped and is being restarted.');
     }
+  }
+
+  /** Tokenizer and limits stay those of the first worker: its successor must serve the same policy. */
+  #accept({ worker, model, manifest }: OpenWorker): OpenWorker['worker'] {
+    const isSame =
+      JSON.stringify([model, manifest]) === JSON.stringify([this.model, this.manifest]);
+    if (isSame) return worker;
+    void worker.terminate();
+    throw new Error('The policy on disk is no longer the one that is served.');
   }
 
   #receive(message: FromWorker): void {
     if (message.type !== 'step' && message.type !== 'events') return;
     for (const event of message.events) this.#route(event);
     if (message.type !== 'step') return;
-    for (const listener of this.#listeners) listener(message.report);
+    for (const listener of this.#stepListeners) listener(message.report);
   }
 
   #route(event: SequenceEvent): void {
@@ -115,15 +120,10 @@ export class WorkerEngine implements Engine {
   }
 
   #cancel(id: number): void {
-    if (this.#inFlight.has(id)) this.#post({ type: 'cancel', id });
+    if (this.#inFlight.has(id)) this.#worker.post({ type: 'cancel', id });
   }
 
-  #post(message: ToWorker): void {
-    this.#worker.postMessage(message);
-  }
-
-  #die(error: Error): void {
-    this.#death ??= error;
+  #die(cause: Error, restartMs: number | null): void {
     for (const id of [...this.#inFlight.keys()]) {
       this.#route(
         this.#closing
@@ -131,5 +131,10 @@ export class WorkerEngine implements Engine {
           : { kind: 'finish', id, reason: 'error', message: 'The engine has stopped.' },
       );
     }
+    if (restartMs !== null) this.#report({ healthy: false, cause, restartMs });
+  }
+
+  #report(change: HealthChange): void {
+    for (const listener of this.#healthListeners) listener(change);
   }
 }

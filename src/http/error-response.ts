@@ -36,6 +36,12 @@ const WIRE_ERRORS = {
     code: 'shutting_down',
     retryAfterSeconds: 5,
   },
+  engine_restarting: {
+    status: 503,
+    type: 'server_error',
+    code: 'engine_restarting',
+    retryAfterSeconds: 1,
+  },
   engine_failed: { status: 500, type: 'server_error', code: 'engine_failed' },
 } as const satisfies Record<ErrorCode, WireError>;
 

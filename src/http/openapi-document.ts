@@ -14,7 +14,7 @@ const ERRORS = {
   413: 'The body is too large.',
   429: 'The queue is full; `retry-after` says when to try again.',
   500: 'The server failed.',
-  503: 'The server is shutting down.',
+  503: 'The server is shutting down, or its engine is being restarted.',
 } as const;
 
 export function openApiDocument(limits: Limits): object {

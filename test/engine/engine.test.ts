@@ -1,4 +1,5 @@
 // The engine on its worker thread: the built worker, the real ONNX Runtime, the tiny policy.
+import { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, type SequenceInput, startEngine } from '../../src/engine/client.ts';
 import type { SequenceEvent, StepReport } from '../../src/engine/messages.ts';
@@ -22,8 +23,9 @@ const options: EngineOptions = {
   queueLimit: 200,
 };
 
-function start(changes: Partial<EngineOptions> = {}, worker = builtWorker): Promise<Engine> {
-  return withDeadline('the engine to start', startEngine({ ...options, ...changes }, worker));
+function start(changes: Partial<EngineOptions> = {}, url = builtWorker): Promise<Engine> {
+  const launch = (workerData: EngineOptions): Worker => new Worker(url, { workerData });
+  return withDeadline('the engine to start', startEngine({ ...options, ...changes }, launch));
 }
 
 async function read(stream: AsyncIterable<SequenceEvent>): Promise<SequenceEvent[]> {
@@ -194,7 +196,7 @@ describe('an engine that ends', () => {
     );
     expect(engine.healthy).toBe(false);
     expect(() => engine.generate([long], new AbortController().signal)).toThrow(
-      expect.objectContaining({ code: 'engine_failed' }),
+      expect.objectContaining({ code: 'engine_restarting' }),
     );
     await withDeadline('the dead engine to close', engine.close());
   });

@@ -93,6 +93,7 @@ export function scriptedEngine(
       });
     },
     onStep: () => () => {},
+    onHealth: () => () => {},
     close: () => Promise.resolve(),
   };
   return { engine, submitted, cancelled: () => cancelled };

@@ -1,7 +1,6 @@
 // The engine's thread: loads the policy, then alternates between its messages and steps of the loop.
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { loadPolicy } from '../policy/load-policy.ts';
-import type { Policy } from '../policy/policy.ts';
 import { readManifest } from '../policy/policy-files.ts';
 import { EngineLoop } from './loop.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -50,7 +49,9 @@ function serve(
     eosTokenIds: new Set(eosTokenIds),
     minReuse: prefixCache ? minReusedTokens : Number.POSITIVE_INFINITY,
   });
-  run(port, new EngineLoop(policy, scheduler, post), policy);
+  // However the thread ends: one that dies of an exception leaves its process, and in it what ONNX Runtime holds.
+  process.once('exit', () => policy.release());
+  run(port, new EngineLoop(policy, scheduler, post));
   post({
     type: 'ready',
     manifest: policy.manifest,
@@ -64,7 +65,7 @@ function serve(
 }
 
 /** Steps while there is work, letting the port deliver its messages between two steps; sleeps on the port otherwise. */
-function run(port: MessagePort, loop: EngineLoop, policy: Policy): void {
+function run(port: MessagePort, loop: EngineLoop): void {
   let scheduled: NodeJS.Immediate | null = null;
   const turn = (): void => {
     scheduled = loop.step() ? setImmediate(turn) : null;
@@ -72,7 +73,6 @@ function run(port: MessagePort, loop: EngineLoop, policy: Policy): void {
   port.on('message', (message: ToWorker) => {
     if (message.type === 'close') {
       if (scheduled) clearImmediate(scheduled);
-      policy.release();
       port.close();
       return;
     }

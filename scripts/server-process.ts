@@ -26,8 +26,11 @@ export class StartupError extends Error {
   }
 }
 
-export async function startServerProcess(flags: readonly string[]): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [ENTRY, '--port', '0', ...flags], {
+export async function startServerProcess(
+  flags: readonly string[],
+  nodeFlags: readonly string[] = [],
+): Promise<ServerProcess> {
+  const child = spawn(process.execPath, [...nodeFlags, ENTRY, '--port', '0', ...flags], {
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let complaints = '';

@@ -1,0 +1,15 @@
+import { describe, expect, it } from 'vitest';
+import { soak } from '../../scripts/soak.ts';
+
+describe('the server under load', () => {
+  it('keeps its resident memory flat', { timeout: 60_000 }, async () => {
+    const { isFlat, ...result } = await soak({
+      model: 'test/fixtures/tiny-policy',
+      minutes: 1 / 6,
+      clients: 8,
+      allowedMib: 16,
+    });
+    expect(result.requests).toBeGreaterThan(50);
+    expect({ isFlat, ...result }).toMatchObject({ isFlat: true });
+  });
+});

@@ -3,7 +3,8 @@
 export interface LoadOptions {
   readonly url: string;
   readonly model: string;
-  readonly prompt: string;
+  /** Of one request. */
+  readonly prompt: () => string;
   readonly maxTokens: number;
   readonly seed: number;
 }
@@ -21,6 +22,7 @@ export interface LevelResult {
 interface Percentiles {
   readonly p50: number;
   readonly p99: number;
+  readonly max: number;
 }
 
 interface StreamTiming {
@@ -74,7 +76,7 @@ async function timeStream(options: LoadOptions, seed: number): Promise<StreamTim
     headers: { 'content-type': 'application/json' },
     body: JSON.stringify({
       model: options.model,
-      prompt: options.prompt,
+      prompt: options.prompt(),
       max_tokens: options.maxTokens,
       seed,
       stream: true,
@@ -112,5 +114,5 @@ async function* payloads(body: ReadableStream<Uint8Array>): AsyncGenerator<strin
 function percentiles(values: readonly number[]): Percentiles {
   const sorted = values.toSorted((a, b) => a - b);
   const at = (share: number) => sorted[Math.max(0, Math.ceil(share * sorted.length) - 1)] ?? 0;
-  return { p50: at(0.5), p99: at(0.99) };
+  return { p50: at(0.5), p99: at(0.99), max: at(1) };
 }

@@ -26,7 +26,7 @@ async function benchmark(url: string): Promise<void> {
   const options: LoadOptions = {
     url,
     model: models.data[0].id,
-    prompt: flags.prompt,
+    prompt: () => flags.prompt,
     maxTokens: Number(flags['max-tokens']),
     seed: Number(flags.seed),
   };
@@ -37,7 +37,7 @@ async function benchmark(url: string): Promise<void> {
   }
   console.log(table(results));
   if (flags.json !== undefined) {
-    const { url: _, ...load } = options;
+    const { url: _, ...load } = { ...options, prompt: flags.prompt };
     await writeFile(flags.json, `${JSON.stringify({ load, results }, null, 2)}\n`);
   }
 }

@@ -1,0 +1,91 @@
+// Every ratio this project claims of its speed, in one run: npm run bench:compare -- [--quick] [--python PYTHON]
+// Fills in the results of README.md beside this file and writes results.json.
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { ratioRows, speedRows } from './compare-tables.ts';
+import { engineEntry, peerEntries, serverEntry } from './contestants.ts';
+import { EngineSteps } from './engine-step.ts';
+import { dateAndMachine, fillIn, table } from './markdown.ts';
+import { runRounds } from './rounds.ts';
+import { engineStepTable, twoModelTable } from './step-tables.ts';
+import { measureTwoModels } from './two-models.ts';
+
+const { values: flags } = parseArgs({
+  options: {
+    models: { type: 'string', default: 'scripts/out/bench' },
+    python: { type: 'string', default: 'python3' },
+    rounds: { type: 'string', default: '5' },
+    concurrency: { type: 'string', default: '1,8,32' },
+    prompt: { type: 'string', default: '32' },
+    answer: { type: 'string', default: '64' },
+    steps: { type: 'string', default: '40' },
+    /** To see that everything runs: its figures mean little. */
+    quick: { type: 'boolean', default: false },
+    /** Print the results and leave the files alone. */
+    print: { type: 'boolean', default: false },
+  },
+});
+
+const levels = flags.concurrency.split(',').map(Number);
+const rounds = flags.quick ? 1 : Number(flags.rounds);
+const steps = flags.quick ? 6 : Number(flags.steps);
+const workloads = levels.map((concurrency) => ({
+  concurrency,
+  promptTokens: Number(flags.prompt),
+  answerTokens: flags.quick ? 8 : Number(flags.answer),
+}));
+const sizes = {
+  models: flags.models,
+  maxSequences: Math.max(...levels),
+  workload: { promptTokens: Number(flags.prompt), answerTokens: Number(flags.answer) },
+};
+
+const folder = `${flags.models}/int4`;
+const engine = new EngineSteps(folder, sizes.maxSequences, 64 + steps, 0);
+const engineSteps = levels.flatMap((batch) =>
+  [0, 1].map((temperature) => engine.measure(batch, temperature, steps)),
+);
+engine.release();
+const twoModels = levels.map((batch) => measureTwoModels(folder, batch, steps, 0));
+
+const ours = [engineEntry(sizes, 'int4'), engineEntry(sizes, 'fp32'), serverEntry(sizes)];
+const peers = peerEntries(flags.models, flags.python);
+const timings = await runRounds([...ours, ...peers], workloads, rounds);
+
+const headings = levels.map((level) => `${level} at once`);
+const { promptTokens = 0, answerTokens = 0 } = workloads[0] ?? {};
+const report = `${dateAndMachine()}. Medians of ${rounds} rounds; answers of ${answerTokens} tokens to prompts of ${promptTokens}.
+
+Tokens/s of the left over the right, prompts included (decoding alone):
+
+${table(['', ...headings], ratioRows(timings, workloads, peers))}
+
+The engine's step against the bare run of the same batch and bindings, int4:
+
+${engineStepTable(engineSteps)}
+
+Two models against one in the same engine, int4:
+
+${twoModelTable(twoModels)}
+
+Tokens/s, which hold for that machine on that day only:
+
+${table(['', ...headings], speedRows(timings, workloads, [...ours, ...peers]))}`;
+
+if (flags.print) {
+  console.log(report);
+} else {
+  await fillIn(new URL('./README.md', import.meta.url), 'results', report);
+  const everything = {
+    machine: dateAndMachine(),
+    rounds,
+    workloads,
+    engineSteps,
+    twoModels,
+    timings: Object.fromEntries(timings),
+  };
+  await writeFile(
+    new URL('./results.json', import.meta.url),
+    `${JSON.stringify(everything, null, 2)}\n`,
+  );
+}

@@ -1,0 +1,31 @@
+// The figures of single steps as tables.
+import type { StepTimes } from './engine-step.ts';
+import { table } from './markdown.ts';
+import type { TwoModelTimes } from './two-models.ts';
+
+export function engineStepTable(times: readonly StepTimes[]): string {
+  return table(
+    ['batch', 'temperature', 'engine step, ms', 'bare run, ms', 'ratio', 'tokens/s'],
+    times.map(({ batch, temperature, engineMs, bareMs, ratio }) => [
+      String(batch),
+      temperature === 0 ? '0 (greedy)' : String(temperature),
+      engineMs.toFixed(1),
+      bareMs.toFixed(1),
+      `${ratio.toFixed(3)} ×`,
+      ((batch / engineMs) * 1000).toFixed(0),
+    ]),
+  );
+}
+
+export function twoModelTable(times: readonly TwoModelTimes[]): string {
+  return table(
+    ['batch', 'two models, ms', 'one model, ms', 'two to one', 'two to each alone in turn'],
+    times.map(({ batch, bothMs, oneMs, toOne, toEachAlone }) => [
+      String(batch),
+      bothMs.toFixed(1),
+      oneMs.toFixed(1),
+      `${toOne.toFixed(2)} ×`,
+      `${toEachAlone.toFixed(2)} ×`,
+    ]),
+  );
+}

@@ -40,19 +40,19 @@ export async function startServerProcess(
   const exited = new Promise<number | null>((resolve) => {
     child.once('close', (code) => resolve(code));
   });
-  const url = await Promise.race([
+  const started = Promise.race([
     announcedUrl(child),
     exited.then((code) => {
       throw new StartupError(complaints.trim(), code);
     }),
-    expire(child, START_TIMEOUT_MS, 'the server did not start'),
   ]);
+  const url = await within(child, START_TIMEOUT_MS, started, 'the server did not start');
   return {
     url,
     pid: child.pid ?? 0,
     stop(signal = 'SIGTERM') {
       child.kill(signal);
-      return Promise.race([exited, expire(child, STOP_TIMEOUT_MS, 'the server did not stop')]);
+      return within(child, STOP_TIMEOUT_MS, exited, 'the server did not stop');
     },
   };
 }
@@ -69,12 +69,23 @@ function announcedUrl(child: ChildProcess): Promise<string> {
   });
 }
 
-function expire(child: ChildProcess, timeoutMs: number, message: string): Promise<never> {
-  return new Promise((_, reject) => {
-    const timer = setTimeout(() => {
+/** Kills a process that has not done by then what it should. */
+async function within<T>(
+  child: ChildProcess,
+  timeoutMs: number,
+  result: Promise<T>,
+  message: string,
+): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => {
       child.kill('SIGKILL');
       reject(new Error(`${message} within ${timeoutMs} ms`));
     }, timeoutMs);
-    timer.unref();
   });
+  try {
+    return await Promise.race([result, late]);
+  } finally {
+    clearTimeout(timer);
+  }
 }

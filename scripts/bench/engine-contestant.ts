@@ -1,4 +1,5 @@
 // The engine in its worker, without HTTP and text.
+import { Worker } from 'node:worker_threads';
 import { type Engine, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Contestant, Timing, Workload } from './contestant.ts';
@@ -22,11 +23,14 @@ export async function startEngineContestant(settings: EngineSettings): Promise<C
     libraryPath: null,
     threads: 0,
     maxSequences,
+    kvCacheBytes: null,
     maxLength,
     prefillChunk: 512,
+    // No peer reuses one sequence's prompt for another.
+    prefixCache: false,
     queueLimit: maxSequences,
   };
-  const engine = await startEngine(options, workerUrl);
+  const engine = await startEngine(options, (workerData) => new Worker(workerUrl, { workerData }));
   return {
     measure: (workload) => measure(engine, workload, settings.temperature),
     stop: () => engine.close(),

@@ -44,6 +44,7 @@ export class EngineSteps {
     const { port1: sink, port2: port } = new MessageChannel();
     const scheduler = new Scheduler({
       maxSequences: this.#maxSequences,
+      minReuse: Number.POSITIVE_INFINITY,
       prefillChunk: this.#prefillChunk,
       maxScored: this.#maxSequences,
       eosTokenIds: new Set(),

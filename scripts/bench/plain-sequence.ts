@@ -13,6 +13,8 @@ export function plainSequence(
     maxTokens: answerTokens,
     policy: { extraction: 'kl', beta: 1, q: 'probability' },
     sampling: { temperature, topK: 0, topP: 1, minP: 0, seed: [1, 0], choice },
+    priority: 0,
+    cacheScope: '',
     edits: null,
     ignoreEos: true,
     stopTokenIds: [],

@@ -13,7 +13,12 @@ export interface ServerSettings {
 
 export async function startServerContestant(settings: ServerSettings): Promise<Contestant> {
   const { folder, maxSequences, maxLength } = settings;
-  const flags = { model: folder, 'max-sequences': maxSequences, 'max-model-len': maxLength };
+  const flags = {
+    model: folder,
+    'max-sequences': maxSequences,
+    'max-model-len': maxLength,
+    'prefix-cache': 'off',
+  };
   const server = await startServerProcess(
     Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
   );

@@ -3,7 +3,7 @@ import { ServerError } from '../errors.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { checkInput, checkQueue } from './admission.ts';
 import type { Engine, HealthChange, SequenceInput } from './client.ts';
-import type { EngineModel, FromWorker, SequenceEvent, StepReport } from './messages.ts';
+import type { EngineModel, FromWorker, SequenceEvent, StepReport, ToWorker } from './messages.ts';
 import type { OpenWorker } from './open-worker.ts';
 import { SequenceStream } from './sequence-stream.ts';
 import { SupervisedWorker } from './supervised-worker.ts';
@@ -98,7 +98,8 @@ export class WorkerEngine implements Engine {
     const isSame =
       JSON.stringify([model, manifest]) === JSON.stringify([this.model, this.manifest]);
     if (isSame) return worker;
-    void worker.terminate();
+    // Not terminated: that would keep the memory of its models.
+    worker.postMessage({ type: 'close' } satisfies ToWorker);
     throw new Error('The policy on disk is no longer the one that is served.');
   }
 

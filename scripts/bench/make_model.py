@@ -12,8 +12,6 @@ import json
 import shutil
 from pathlib import Path
 
-import numpy as np
-import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
 
@@ -21,6 +19,7 @@ from qsft.export.builder import build_decoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
 from qsft.export.options import ExportOptions
 from qsft.export.pipeline import export_policy
+from qsft.export.random_weights import draw_weights
 
 OUT = Path(__file__).parents[1] / "out" / "bench"
 VOCABULARY = 49_152
@@ -46,12 +45,7 @@ def random_model(role: ModelRole) -> LlamaForCausalLM:
         pad_token_id=None,
     )
     model = LlamaForCausalLM(config).eval()
-    generator = np.random.default_rng(SEEDS[role])
-    with torch.no_grad():
-        for _, weight in sorted(model.named_parameters()):
-            if weight.dim() == 2:
-                drawn = generator.standard_normal(weight.shape, dtype=np.float32)
-                weight.copy_(torch.from_numpy(drawn) * WEIGHT_SCALE)
+    draw_weights(model, SEEDS[role], WEIGHT_SCALE)
     return model
 
 

@@ -7,13 +7,12 @@ import argparse
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-import numpy as np
-import torch
 from transformers import LlamaConfig, LlamaForCausalLM
 
 from qsft.export.contract import MODEL_ROLES, ModelRole
 from qsft.export.options import ExportOptions, ExportReport
 from qsft.export.pipeline import export_policy
+from qsft.export.random_weights import draw_weights
 from qsft.policy.extraction import PolicyParameters
 from qsft.tasks.wordle.game import HEADER
 from qsft.tasks.wordle.tokenizer import EOS, RESERVED, build_tokenizer, save_tokenizer
@@ -41,12 +40,7 @@ def tiny_model(role: ModelRole) -> LlamaForCausalLM:
         pad_token_id=None,
     )
     model = LlamaForCausalLM(config).eval()
-    generator = np.random.default_rng(SEEDS[role])
-    with torch.no_grad():
-        for _, weight in sorted(model.named_parameters()):
-            if weight.dim() == 2:
-                drawn = generator.standard_normal(weight.shape, dtype=np.float32)
-                weight.copy_(torch.from_numpy(drawn) * WEIGHT_SCALE)
+    draw_weights(model, SEEDS[role], WEIGHT_SCALE)
     return model
 
 

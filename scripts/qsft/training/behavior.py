@@ -2,7 +2,6 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor, nn
 
 from qsft.losses import IGNORED, behavior_loss
@@ -47,9 +46,3 @@ def predict(model: nn.Module, batch: Batch) -> Tensor:
     """
     logits: Tensor = model(input_ids=batch.ids[:, :-1]).logits
     return logits.float()
-
-
-@torch.no_grad()
-def predict_frozen(model: nn.Module, batch: Batch) -> Tensor:
-    """`predict` without gradients."""
-    return predict(model, batch)

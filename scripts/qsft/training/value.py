@@ -10,7 +10,7 @@ from qsft.config import ValueConfig
 from qsft.losses import reserved_mask, value_loss
 from qsft.targets import bellman_weights, next_value, step_gammas
 from qsft.training.batches import Batch
-from qsft.training.behavior import predict, predict_frozen
+from qsft.training.behavior import predict
 from qsft.training.fit import Metrics
 
 
@@ -76,9 +76,9 @@ class ValueStage:
     def _bellman_weights(self, batch: Batch) -> tuple[Tensor, Metrics]:
         """w (b, time) at action positions, from max p_θ̄/π_φ at the action position that follows."""
         rows = batch.is_action[:, 1:]
-        behavior = predict_frozen(self._behavior, batch)[rows] + self._behavior_mask
+        behavior = predict(self._behavior, batch)[rows] + self._behavior_mask
         behavior_logprobs = behavior.log_softmax(dim=1)
-        target_logprobs = predict_frozen(self._target, batch)[rows].log_softmax(dim=1)
+        target_logprobs = predict(self._target, batch)[rows].log_softmax(dim=1)
         value = next_value(target_logprobs, behavior_logprobs, self._settings.support_threshold)
         values = torch.zeros(batch.ids.shape, device=batch.ids.device)
         values[batch.is_action] = value.ratio

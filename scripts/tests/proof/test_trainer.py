@@ -13,6 +13,7 @@ from typing import get_args
 
 import numpy as np
 import pytest
+import torch
 from numpy.typing import NDArray
 from small_runs import LEFTOVER_ID, RESERVED_IDS, fit_data, letter_tokenizer, run_config, trajectory
 from tables import PrefixTable
@@ -22,7 +23,7 @@ from qsft.config import ModelConfig, StageConfig, ValueConfig
 from qsft.models import build_model
 from qsft.targets import GammaMode
 from qsft.training.batches import Batch
-from qsft.training.behavior import BehaviorStage, predict_frozen
+from qsft.training.behavior import BehaviorStage, predict
 from qsft.training.fit import fit
 from qsft.training.value import ValueStage
 from qsft.trajectories import Trajectory
@@ -87,7 +88,8 @@ def learned_ratios(
     theta = copy.deepcopy(behavior)
     value_stage = ValueStage(theta, behavior, value_settings, RESERVED_IDS, LEFTOVER_ID, VOCAB_SIZE)
     fit(value_stage, value_settings, run, data, folder / "value")
-    ratios = predict_frozen(theta, batch).softmax(2) / predict_frozen(behavior, batch).softmax(2)
+    with torch.no_grad():
+        ratios = predict(theta, batch).softmax(2) / predict(behavior, batch).softmax(2)
     chosen = ratios.gather(2, batch.ids[:, 1:, None]).squeeze(2)
     found: NDArray[np.float32] = chosen[batch.is_action[:, 1:]].numpy()
     return found

@@ -7,7 +7,7 @@ cd "$(dirname "$0")/.."
 # variant NAME STEPS RETURN_STEPS THRESHOLD TARGET_RATE GAMMA HIGH
 variant() {
   local out=out/ablation/$1
-  mkdir -p "$out"
+  rm -rf "$out" && mkdir -p "$out"
   cp -r out/wordle/pretrain out/wordle/behavior "$out"
   sed -e '/^\[value\]/,$ {' \
     -e "s/^steps = .*/steps = $2/; s/^return_steps = .*/return_steps = $3/" \

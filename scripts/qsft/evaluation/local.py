@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 
+from qsft.adapters import load_role
 from qsft.encoding import load_tokenizer, token_ids
-from qsft.models import load_model
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
 
@@ -34,8 +34,8 @@ def load_local_policy(checkpoint: Path, device: torch.device) -> LocalPolicy:
     config = json.loads((checkpoint / "training.json").read_text(encoding="utf-8"))["config"]
     tokenizer = load_tokenizer(checkpoint)
     return LocalPolicy(
-        behavior=load_model(checkpoint / "behavior").to(device).eval(),
-        value=load_model(checkpoint / "value").to(device).eval(),
+        behavior=load_role(checkpoint, "behavior").to(device).eval(),
+        value=load_role(checkpoint, "value").to(device).eval(),
         tokenizer=tokenizer,
         reserved_ids=token_ids(tokenizer, config["data"]["reserved_tokens"]),
         support_threshold=config["value"]["support_threshold"],

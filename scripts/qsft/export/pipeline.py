@@ -6,6 +6,7 @@ from tempfile import TemporaryDirectory
 
 from onnx import ModelProto
 
+from qsft.adapters import BASE_FOLDER, has_adapters, merged_checkpoint
 from qsft.export.builder import DecoderShape, build_decoder
 from qsft.export.combine_graph import combine_graph
 from qsft.export.compatibility import check_compatible
@@ -28,12 +29,18 @@ from qsft.export.verify import verify_policy
 def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> ExportReport:
     """Write the policy of a checkpoint to the folder `out`, or raise and leave `out` as it was.
 
-    The checkpoint holds `behavior/` and `value/` (Hugging Face models), `tokenizer.json`,
-    `tokenizer_config.json` and, for chat models, `chat_template.jinja`.
+    The checkpoint holds `behavior/` and `value/` (Hugging Face models, or adapters on `base/`,
+    which are merged), `tokenizer.json`, `tokenizer_config.json` and, for chat models,
+    `chat_template.jinja`.
     """
     _check_checkpoint(checkpoint)
     if out.exists() and not options.replace:
         raise ExportError(f"{out} exists already")
+    with merged_checkpoint(checkpoint) as merged:
+        return _export_models(merged, out, options)
+
+
+def _export_models(checkpoint: Path, out: Path, options: ExportOptions) -> ExportReport:
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside `out`, so that the last step is a rename within one file system.
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
@@ -51,7 +58,12 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
 
 
 def _check_checkpoint(checkpoint: Path) -> None:
-    for name in (*(f"{role}/config.json" for role in MODEL_ROLES), *TOKENIZER_FILES):
+    if has_adapters(checkpoint):
+        models = [BASE_FOLDER + "/config.json"]
+        models += [f"{role}/adapter_config.json" for role in MODEL_ROLES]
+    else:
+        models = [f"{role}/config.json" for role in MODEL_ROLES]
+    for name in (*models, *TOKENIZER_FILES):
         if not (checkpoint / name).is_file():
             raise ExportError(f"{checkpoint} is no checkpoint: {name} is missing")
 

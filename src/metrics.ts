@@ -102,7 +102,7 @@ export function createMetrics(engine: EngineLoad) {
   });
   const beta = new Histogram({
     name: 'qsft_beta',
-    help: 'Weight of the value model, by request.',
+    help: 'Weight of the value model, by request; of a schedule, its start.',
     buckets: [0, 0.5, 1, 2, 4, 8, 16, 32, 64, 128],
     registers,
   });

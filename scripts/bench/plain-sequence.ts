@@ -19,6 +19,7 @@ export function plainSequence(
     ignoreEos: true,
     stopTokenIds: [],
     topLogprobs: null,
-    promptLogprobs: false,
+    details: false,
+    scoreFrom: null,
   };
 }

@@ -9,6 +9,7 @@ import type {
 } from '../policy/parameters.ts';
 
 export type {
+  BetaSchedule,
   Extraction,
   PolicyParameters,
   QForm,
@@ -31,20 +32,38 @@ export interface SequenceRequest {
   readonly stopTokenIds: readonly number[];
   /** How many of the most probable alternatives to report with each token; null reports none at all. */
   readonly topLogprobs: number | null;
-  /** Also score every prompt token but the first. */
-  readonly promptLogprobs: boolean;
+  /** Report what each model says of every token and alternative that is reported. */
+  readonly details: boolean;
+  /** Also score the prompt tokens from this one on, at least 1 because nothing predicts the first; null scores none. */
+  readonly scoreFrom: number | null;
   /** Lower ones get a slot first; of equals, the first to come. */
   readonly priority: number;
   /** Sequences of different scopes never reuse what the other has cached. */
   readonly cacheScope: string;
 }
 
-/** Log-probabilities of one position under the combined policy, before temperature and truncation. */
-export interface TokenLogprobs {
+/** What the models say of one token apart. */
+export interface TokenDetails {
+  /** log π_φ of the token. */
+  readonly behaviorLogprob: number;
+  /** p_θ of the token. */
+  readonly value: number;
+}
+
+export interface RatedToken {
   readonly tokenId: number;
+  /** log π̂ of the token. */
   readonly logprob: number;
+  /** Present when the request asked for them. */
+  readonly details?: TokenDetails;
+}
+
+/** One position under the combined policy, before temperature and truncation. */
+export interface TokenLogprobs extends RatedToken {
   /** Most probable first; ties by token id. */
-  readonly top: readonly { readonly tokenId: number; readonly logprob: number }[];
+  readonly top: readonly RatedToken[];
+  /** KL(π̂ ‖ π_φ) of the position, in nats. */
+  readonly kl: number;
 }
 
 /** The first event of a sequence whose prompt begins like one that ran before. */
@@ -55,7 +74,7 @@ export interface ReuseEvent {
   readonly cachedTokens: number;
 }
 
-/** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token i + 1. */
+/** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token `scoreFrom` + i. */
 export interface PromptEvent {
   readonly kind: 'prompt';
   readonly id: number;

@@ -15,7 +15,7 @@ export interface PrefixMatch {
   readonly tokens: number;
 }
 
-interface Prompt {
+export interface Prompt {
   readonly scope: string;
   readonly tokens: Int32Array;
   readonly length: number;

@@ -8,7 +8,7 @@
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
-import { longestPrefix, type PrefixMatch, sharedTokens } from './prefix-index.ts';
+import { longestPrefix, type PrefixMatch, type Prompt, sharedTokens } from './prefix-index.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
 import { type SlotMove, SlotTable } from './slot-table.ts';
 import { enqueue } from './waiting-line.ts';
@@ -123,11 +123,17 @@ export class Scheduler {
     const rows = this.#prefilling;
     const first = rows[0];
     if (!first) return null;
-    const scoring = first.request.promptLogprobs ? 'every' : 'last';
-    const remaining = Math.max(...rows.map(({ length, past }) => length - past));
-    const width = Math.min(remaining, this.#chunkOf(first));
     const firstSlot = this.#slots.slotOf(first);
-    return { kind: 'prefill', firstSlot, rows, width, scoring };
+    const { prefillChunk, maxScored } = this.#limits;
+    const unscored = unscoredTokens(first);
+    if (unscored > 0) {
+      const width = Math.min(unscored, prefillChunk);
+      return { kind: 'prefill', firstSlot, rows, width, scoring: 'last' };
+    }
+    const scoring = first.request.scoreFrom === null ? 'last' : 'every';
+    const chunk = scoring === 'every' ? Math.min(prefillChunk, maxScored) : prefillChunk;
+    const remaining = Math.max(...rows.map(({ length, past }) => length - past));
+    return { kind: 'prefill', firstSlot, rows, width: Math.min(remaining, chunk), scoring };
   }
 
   #planDecode(): Run | null {
@@ -167,7 +173,8 @@ export class Scheduler {
     for (const next of this.#waiting) {
       if (group.length === this.#free || this.#couldReuse(next, group)) break;
       width = Math.max(width, next.length);
-      const fitsOneRun = (group.length + 1) * width <= prefillChunk && !next.request.promptLogprobs;
+      const fitsOneRun =
+        (group.length + 1) * width <= prefillChunk && next.request.scoreFrom === null;
       if (group.length > 0 && !fitsOneRun) break;
       group.push(next);
       if (!fitsOneRun) break;
@@ -177,18 +184,17 @@ export class Scheduler {
 
   /** Whether a sequence had better start after `group`, which is about to run, or alone. */
   #couldReuse(next: Sequence, group: readonly Sequence[]): boolean {
-    if (group.length === 0 || next.request.promptLogprobs) return false;
+    if (group.length === 0) return false;
     const { minReuse } = this.#limits;
+    const prompt = reusablePart(next);
     return (
-      group.some((other) => sharedTokens(next, other, other.length) >= minReuse) ||
+      group.some((other) => sharedTokens(prompt, other, other.length) >= minReuse) ||
       this.#match(next) !== null
     );
   }
 
-  /** Prompts to be scored need a run of every token, so they reuse nothing. */
   #match(sequence: Sequence): PrefixMatch | null {
-    if (sequence.request.promptLogprobs) return null;
-    return longestPrefix(this.#slots.holders, sequence, this.#limits.minReuse);
+    return longestPrefix(this.#slots.holders, reusablePart(sequence), this.#limits.minReuse);
   }
 
   /** Gives `sequence` a slot that begins with what `match` has: that very slot if little is lost, otherwise a copy. */
@@ -223,11 +229,6 @@ export class Scheduler {
     return this.#limits.maxSequences - this.running;
   }
 
-  #chunkOf({ request }: Sequence): number {
-    const { prefillChunk, maxScored } = this.#limits;
-    return request.promptLogprobs ? Math.min(prefillChunk, maxScored) : prefillChunk;
-  }
-
   #advance(sequence: Sequence, width: number, token: number): Outcome {
     sequence.past += tokensRun(sequence, width);
     if (sequence.past < sequence.length) return { sequence, token: null, finish: null };
@@ -249,6 +250,18 @@ export class Scheduler {
     if (sequence.past >= this.#limits.minReuse) this.#slots.retire(sequence);
     else this.#slots.release(sequence);
   }
+}
+
+/** Tokens to run before the first of those that score the prompt. */
+function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
+  return scoreFrom === null ? 0 : Math.max(0, scoreFrom - 1 - past);
+}
+
+/** Tokens that score others must run, so they are reused no more than the prompt's last. */
+function reusablePart(sequence: Sequence): Prompt {
+  const { scoreFrom } = sequence.request;
+  if (scoreFrom === null) return sequence;
+  return { scope: sequence.scope, tokens: sequence.tokens, length: scoreFrom };
 }
 
 function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {

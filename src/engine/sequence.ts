@@ -1,5 +1,5 @@
 // A request on its way through the engine: its tokens and how far each has come. The scheduler alone changes it.
-import { samplingUnder, stepWeights } from '../policy/parameters.ts';
+import { type StepWeights, samplingUnder, stepWeights } from '../policy/parameters.ts';
 import type { PolicyRow } from '../policy/policy.ts';
 import { ScoreEdits } from '../policy/score-edits.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
@@ -9,6 +9,7 @@ export interface Sequence extends PolicyRow {
   length: number;
   past: number;
   drawn: number;
+  weights: StepWeights;
   /** Tokens that end it: the policy's, unless it ignores them, and its own. */
   readonly endingIds: ReadonlySet<number>;
   /** Prompt tokens it did not have to run. */
@@ -36,7 +37,7 @@ export function createSequence(request: SequenceRequest, vocabulary: Vocabulary)
     drawn: 0,
     cached: 0,
     scope: request.cacheScope,
-    weights: stepWeights(policy),
+    weights: stepWeights(policy, 0, maxTokens),
     sampling: samplingUnder(policy, sampling),
     edits:
       edits === null
@@ -60,6 +61,9 @@ export function append(
   sequence.length += 1;
   sequence.drawn += 1;
   edits?.record(token);
+  if (typeof request.policy.beta !== 'number') {
+    sequence.weights = stepWeights(request.policy, sequence.drawn, request.maxTokens);
+  }
   return sequence.drawn === request.maxTokens ? 'length' : null;
 }
 

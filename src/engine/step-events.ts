@@ -1,7 +1,7 @@
 // Turns what a step did into the events its sequences' readers see.
 import type { StepScores } from '../policy/step-outputs.ts';
 import { topTokens } from '../policy/top-tokens.ts';
-import type { SequenceEvent, TokenLogprobs } from './messages.ts';
+import type { RatedToken, SequenceEvent, SequenceRequest, TokenLogprobs } from './messages.ts';
 import type { Outcome, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -27,17 +27,17 @@ export class StepEvents {
     return events;
   }
 
-  /** Position j of the run scores the prompt token behind it. */
+  /** Position j of the run scores the prompt token behind it; such runs begin right before `scoreFrom`. */
   #prompt(
     { width }: StepPlan,
     { sequence, token, finish }: Outcome,
     scores: StepScores,
   ): SequenceEvent[] {
-    const { id, promptIds, topLogprobs } = sequence.request;
+    const { id, promptIds, scoreFrom } = sequence.request;
     const positions = this.#prompts.get(sequence) ?? [];
-    const start = positions.length;
-    for (const [offset, tokenId] of promptIds.slice(start + 1, start + 1 + width).entries()) {
-      positions.push(tokenLogprobs(tokenId, offset, topLogprobs ?? 0, scores));
+    const start = (scoreFrom ?? 1) + positions.length;
+    for (const [offset, tokenId] of promptIds.slice(start, start + width).entries()) {
+      positions.push(tokenLogprobs(tokenId, offset, sequence.request, scores));
     }
     this.#prompts.set(sequence, positions);
     const isWhole = token !== null || finish !== null;
@@ -46,39 +46,41 @@ export class StepEvents {
 }
 
 function tokenEvent(
-  { request: { id, topLogprobs } }: Sequence,
+  { request }: Sequence,
   tokenId: number,
   position: number,
   scores: StepScores,
 ): SequenceEvent {
-  const { logprob, top } = tokenLogprobs(tokenId, position, topLogprobs ?? 0, scores);
+  const { logprob, top, kl } = tokenLogprobs(tokenId, position, request, scores);
   return {
     kind: 'token',
-    id,
+    id: request.id,
     tokenId,
     logprob,
     behaviorLogprob: valueAt(scores.behaviorLogprobs[position], tokenId),
     value: valueAt(scores.valueProbs[position], tokenId),
-    kl: valueAt(scores.kl, position),
-    ...(topLogprobs === null ? {} : { top }),
+    kl,
+    ...(request.topLogprobs === null ? {} : { top }),
   };
 }
 
 function tokenLogprobs(
   tokenId: number,
   position: number,
-  topCount: number,
+  { topLogprobs, details }: SequenceRequest,
   scores: StepScores,
 ): TokenLogprobs {
   const row = scores.scores[position];
   const logNormalizer = valueAt(scores.logNormalizer, position);
-  const logprobOf = (id: number): number => valueAt(row, id) - logNormalizer;
-  const ids = topCount > 0 && row ? topTokens(row, topCount) : [];
-  return {
-    tokenId,
-    logprob: logprobOf(tokenId),
-    top: ids.map((id) => ({ tokenId: id, logprob: logprobOf(id) })),
+  const rate = (id: number): RatedToken => {
+    const rated = { tokenId: id, logprob: valueAt(row, id) - logNormalizer };
+    if (!details) return rated;
+    const behaviorLogprob = valueAt(scores.behaviorLogprobs[position], id);
+    const value = valueAt(scores.valueProbs[position], id);
+    return { ...rated, details: { behaviorLogprob, value } };
   };
+  const ids = topLogprobs !== null && row ? topTokens(row, topLogprobs) : [];
+  return { ...rate(tokenId), top: ids.map(rate), kl: valueAt(scores.kl, position) };
 }
 
 function valueAt(values: Float32Array | undefined, index: number): number {

@@ -41,7 +41,11 @@ export function createGenerator(
       answers.map(({ input }) => input),
       AbortSignal.any([signal, leaving.signal]),
     );
-    observer.generationStarted({ promptTokens, beta: policy.beta });
+    const { beta } = policy;
+    observer.generationStarted({
+      promptTokens,
+      beta: typeof beta === 'number' ? beta : beta.start,
+    });
     const choices = answers.map(({ decoder }, index) => {
       const events = streams[index];
       assert(events !== undefined, 'the engine gives one stream for each input');

@@ -83,7 +83,8 @@ function sequenceInput(
     ignoreEos: request.ignoreEos,
     stopTokenIds: request.stopTokenIds,
     topLogprobs,
-    promptLogprobs: request.echo && topLogprobs !== null,
+    details: false,
+    scoreFrom: request.echo && topLogprobs !== null ? 1 : null,
     priority: request.priority,
     cacheScope: request.cacheScope,
   };

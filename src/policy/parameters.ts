@@ -8,8 +8,14 @@ export type QForm = 'probability' | 'ratio';
 
 export interface PolicyParameters {
   readonly extraction: Extraction;
-  readonly beta: number;
+  readonly beta: number | BetaSchedule;
   readonly q: QForm;
+}
+
+/** β as a line over the answer: the first token is drawn with `start`, the last one allowed with `end`. */
+export interface BetaSchedule {
+  readonly start: number;
+  readonly end: number;
 }
 
 export interface SamplingParameters {
@@ -46,9 +52,25 @@ export interface StepWeights {
   readonly ratio: number;
 }
 
-/** scores = behaviorWeight · log π_φ + β · q: each extraction is a choice of the two factors. */
-export function stepWeights({ extraction, beta, q }: PolicyParameters): StepWeights {
+/** β for the token that follows `drawn` others of an answer of at most `maxTokens`. */
+export function betaAt(beta: PolicyParameters['beta'], drawn: number, maxTokens: number): number {
+  if (typeof beta === 'number') return beta;
+  return maxTokens < 2
+    ? beta.start
+    : beta.start + (beta.end - beta.start) * (drawn / (maxTokens - 1));
+}
+
+/**
+ * scores = behaviorWeight · log π_φ + β · q: each extraction is a choice of the two factors.
+ * Of the weights of a schedule, those for the token that follows `drawn` others.
+ */
+export function stepWeights(
+  { extraction, beta: scheduled, q }: PolicyParameters,
+  drawn: number,
+  maxTokens: number,
+): StepWeights {
   const ratio = q === 'ratio' ? 1 : 0;
+  const beta = betaAt(scheduled, drawn, maxTokens);
   switch (extraction) {
     case 'kl':
       return { beta, behaviorWeight: 1, ratio };

@@ -5,11 +5,12 @@ import { reservedScore } from './reserved-score.ts';
 /** Ids of the `count` highest scores, highest first, ties by id; reserved tokens never. */
 export function topTokens(scores: Float32Array, count: number): number[] {
   const top: number[] = [];
+  if (count === 0) return top;
   for (let id = 0; id < scores.length; id++) {
     const score = scores[id]!;
     if (score === reservedScore) continue;
     if (top.length === count) {
-      if (count === 0 || score <= scores[top[count - 1]!]!) continue;
+      if (score <= scores[top[count - 1]!]!) continue;
       top.pop();
     }
     let rank = top.length;

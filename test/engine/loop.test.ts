@@ -91,7 +91,7 @@ describe('EngineLoop, on the tiny policy', () => {
 
   it('scores a prompt over several runs, before the first token', () => {
     const promptIds = Array.from({ length: 40 }, (_, index) => 4 + (index % 50));
-    const request = sequenceRequest(0, { promptIds, promptLogprobs: true, topLogprobs: 2 });
+    const request = sequenceRequest(0, { promptIds, scoreFrom: 1, topLogprobs: 2 });
     const [prompt, first] = eventsOf(request, 8);
     const [whole] = eventsOf(request, 64);
     if (prompt?.kind !== 'prompt' || whole?.kind !== 'prompt') throw new Error('no prompt event');
@@ -105,7 +105,7 @@ describe('EngineLoop, on the tiny policy', () => {
   });
 
   it('scores a prompt and answers nothing when it may draw no tokens', () => {
-    const request = sequenceRequest(0, { maxTokens: 0, promptLogprobs: true });
+    const request = sequenceRequest(0, { maxTokens: 0, scoreFrom: 1 });
     expect(eventsOf(request).map(({ kind }) => kind)).toEqual(['prompt', 'finish']);
   });
 

@@ -136,7 +136,7 @@ describe('Scheduler, with caches of sequences that ended', () => {
 
   it('runs every token of a prompt that is to be scored, and lets others reuse it', () => {
     cachedOf(promptOf(1, 6));
-    expect(cachedOf(promptOf(1, 6), { promptLogprobs: true })).toBe(0);
+    expect(cachedOf(promptOf(1, 6), { scoreFrom: 1 })).toBe(0);
     expect(cachedOf(promptOf(1, 6))).toBe(5);
   });
 

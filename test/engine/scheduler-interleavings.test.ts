@@ -68,13 +68,13 @@ class Interleaving {
       ...known.slice(0, random.pick([known.length, random.below(known.length + 1)])),
       ...Array.from({ length: 1 + random.below(10) }, () => 100 + random.below(3)),
     ].slice(0, 40);
-    const promptLogprobs = random.below(6) === 0;
+    const scoreFrom = random.below(6) === 0 ? 1 + random.below(promptIds.length) : null;
     const maxTokens = random.below(12);
     const cacheScope = random.pick(['a', 'a', 'b']);
     this.#transcripts.push(promptIds);
     const priority = random.pick([0, 0, 0, -1, 1]);
     this.#priorities.set(id, priority);
-    const changes = { promptIds, maxTokens, promptLogprobs, cacheScope, priority };
+    const changes = { promptIds, maxTokens, scoreFrom, cacheScope, priority };
     this.#scheduler.submit(sequenceRequest(id, changes));
     this.#unfinished.set(id, []);
   }
@@ -121,7 +121,13 @@ class Interleaving {
     this.#checkAdmitted(plan);
     if (kind === 'prefill') {
       expect(rows.length * width).toBeLessThanOrEqual(this.#prefillChunk);
-      if (scoring === 'every') expect(rows.length).toBe(1);
+      for (const { request, past } of rows) {
+        if (request.scoreFrom === null) continue;
+        expect(rows.length).toBe(1);
+        const scores = past + width >= request.scoreFrom;
+        expect(scoring).toBe(scores ? 'every' : 'last');
+        if (scores) expect(past).toBeGreaterThanOrEqual(request.scoreFrom - 1);
+      }
       if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
       const decoding = this.#scheduler.running - rows.length;
       const stalls = this.#lastKind === 'prefill' && decoding > 0;
@@ -135,7 +141,7 @@ class Interleaving {
     for (const { request, past, cached } of admitted) {
       expect(past, `cached tokens of ${request.id}`).toBe(cached);
       expect(cached).toBeLessThan(request.promptIds.length);
-      if (request.promptLogprobs) expect(cached).toBe(0);
+      if (request.scoreFrom !== null) expect(cached).toBeLessThan(request.scoreFrom);
       this.#reused += cached;
       this.#started.add(request.id);
       for (const id of this.#unfinished.keys()) {

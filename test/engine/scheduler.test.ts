@@ -178,7 +178,7 @@ describe('Scheduler', () => {
   it('only scores a prompt whose answer may have no tokens', () => {
     const scheduler = new Scheduler(limits);
     const promptIds = promptOf(6);
-    scheduler.submit(sequenceRequest(0, { promptIds, maxTokens: 0, promptLogprobs: true }));
+    scheduler.submit(sequenceRequest(0, { promptIds, maxTokens: 0, scoreFrom: 1 }));
     scheduler.submit(sequenceRequest(1));
     const first = mustPlan(scheduler);
     expect(first).toMatchObject({ rows: { length: 1 }, width: 4, scoring: 'every' });

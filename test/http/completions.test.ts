@@ -58,7 +58,7 @@ describe('POST /v1/completions', () => {
       ignoreEos: false,
       stopTokenIds: [],
       topLogprobs: null,
-      promptLogprobs: false,
+      scoreFrom: null,
     });
   });
 
@@ -102,7 +102,7 @@ describe('POST /v1/completions', () => {
       ignoreEos: true,
       stopTokenIds: [7],
       topLogprobs: 2,
-      promptLogprobs: true,
+      scoreFrom: 1,
     });
   });
 

@@ -1,6 +1,6 @@
 // An engine whose answers a test writes down. It keeps the promises of `Engine`, without a model.
 import type { Engine, SequenceInput } from '../../src/engine/client.ts';
-import type { SequenceEvent, TokenLogprobs } from '../../src/engine/messages.ts';
+import type { SequenceEvent, TokenDetails, TokenLogprobs } from '../../src/engine/messages.ts';
 import { ServerError } from '../../src/errors.ts';
 import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
 
@@ -36,10 +36,10 @@ export function scriptedEngine(
   ): AsyncGenerator<SequenceEvent> {
     let isFinished = false;
     try {
-      if (input.promptLogprobs) yield { kind: 'prompt', id: 0, positions: scorePrompt(input) };
+      if (input.scoreFrom !== null) yield { kind: 'prompt', id: 0, positions: scorePrompt(input) };
       for (const text of answer.tokens) {
         if (signal.aborted) return;
-        yield tokenEvent(tokenizer, text, input.topLogprobs);
+        yield tokenEvent(tokenizer, text, input);
       }
       if (answer.end === 'hang') {
         await aborted(signal);
@@ -99,11 +99,7 @@ export function scriptedEngine(
   return { engine, submitted, cancelled: () => cancelled };
 }
 
-function tokenEvent(
-  tokenizer: TextTokenizer,
-  text: string,
-  topLogprobs: number | null,
-): SequenceEvent {
+function tokenEvent(tokenizer: TextTokenizer, text: string, input: SequenceInput): SequenceEvent {
   const [tokenId, ...rest] = tokenizer.encode(text);
   if (tokenId === undefined || rest.length > 0) {
     throw new Error(`${JSON.stringify(text)} is not one token`);
@@ -117,20 +113,29 @@ function tokenEvent(
     value: 0.25,
     kl: 0.125,
   } as const;
-  return topLogprobs === null ? event : { ...event, top: top(tokenId, topLogprobs) };
+  return input.topLogprobs === null ? event : { ...event, top: top(tokenId, input) };
 }
 
 function scorePrompt(input: SequenceInput): TokenLogprobs[] {
-  return input.promptIds
-    .slice(1)
-    .map((tokenId) => ({ tokenId, logprob: -1.5, top: top(tokenId, input.topLogprobs ?? 0) }));
+  return input.promptIds.slice(input.scoreFrom ?? 1).map((tokenId) => ({
+    tokenId,
+    logprob: -1.5,
+    kl: 0.125,
+    ...detailsOf(input),
+    top: top(tokenId, input),
+  }));
 }
 
-function top(tokenId: number, count: number): TokenLogprobs['top'] {
-  return Array.from({ length: count }, (_, rank) => ({
+function top(tokenId: number, input: SequenceInput): TokenLogprobs['top'] {
+  return Array.from({ length: input.topLogprobs ?? 0 }, (_, rank) => ({
     tokenId: tokenId + rank + 1,
     logprob: -rank,
+    ...detailsOf(input),
   }));
+}
+
+function detailsOf({ details }: SequenceInput): { details?: TokenDetails } {
+  return details ? { details: { behaviorLogprob: -0.75, value: 0.25 } } : {};
 }
 
 function aborted(signal: AbortSignal): Promise<void> {

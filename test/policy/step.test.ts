@@ -13,7 +13,7 @@ describe('a step of the policy', () => {
   it('gives the distributions of the Python reference', () => {
     for (const { prompt_ids, policies, behavior_logprobs, value_probs } of parity.distributions) {
       for (const expected of policies) {
-        const row = policyRow(prompt_ids, 0, stepWeights(expected));
+        const row = policyRow(prompt_ids, 0, stepWeights(expected, 0, 1));
         const width = prompt_ids.length;
         const { scores } = policy.step({ firstSlot: 1, rows: [row], width, scoring: 'last' });
         expect(scores.kl[0]).toBeCloseTo(expected.kl, 4);

@@ -109,7 +109,7 @@ function logUsage(context: Context<AppEnv>, generation: Generation): void {
     promptTokens,
     cachedTokens,
     completionTokens,
-    beta,
+    beta: typeof beta === 'number' ? beta : `${beta.start} to ${beta.end}`,
     extraction,
   });
 }

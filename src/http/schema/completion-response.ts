@@ -38,7 +38,7 @@ const usageSchema = z.object({
 const policySchema = z
   .object({
     extraction: z.enum(['kl', 'entropy', 'greedy', 'behavior']),
-    beta: z.number(),
+    beta: z.union([z.number(), z.object({ start: z.number(), end: z.number() })]),
     q: z.enum(['probability', 'ratio']),
   })
   .meta({ description: 'The policy as it was used, with defaults filled in.' });

@@ -1,10 +1,7 @@
 // Whether a prompt and its answer fit the model.
 import { ServerError } from '../errors.ts';
-import type { Prompt } from './request.ts';
+import type { GenerationRequest, Prompt } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
-
-/** What OpenAI's API gives a request that does not say. */
-export const DEFAULT_MAX_TOKENS = 16;
 
 export function encodePrompt(
   tokenizer: TextTokenizer,
@@ -30,7 +27,7 @@ export function encodePrompt(
 
 /** `maxLength` bounds prompt and answer together. Only an answer length nobody asked for is fitted to what is left. */
 export function resolveMaxTokens(
-  asked: number | null,
+  { maxTokens: asked, defaultMaxTokens }: Pick<GenerationRequest, 'maxTokens' | 'defaultMaxTokens'>,
   promptLength: number,
   maxLength: number,
 ): number {
@@ -42,7 +39,7 @@ export function resolveMaxTokens(
       { param: 'prompt' },
     );
   }
-  if (asked === null) return Math.min(DEFAULT_MAX_TOKENS, left);
+  if (asked === null) return Math.min(defaultMaxTokens, left);
   if (asked > left) {
     throw new ServerError(
       'context_length_exceeded',

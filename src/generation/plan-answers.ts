@@ -60,7 +60,7 @@ function preparePrompt(
   tokenizer: TextTokenizer,
 ): PreparedPrompt {
   const ids = encodePrompt(tokenizer, prompt, manifest.vocab_size);
-  const maxTokens = resolveMaxTokens(request.maxTokens, ids.length, model.maxLength);
+  const maxTokens = resolveMaxTokens(request, ids.length, model.maxLength);
   checkMinTokens(request.minTokens, maxTokens);
   if (!request.echo) return { ids, maxTokens, echoText: null };
   return { ids, maxTokens, echoText: typeof prompt === 'string' ? prompt : tokenizer.decode(ids) };

@@ -5,12 +5,16 @@ import type { Extraction, QForm } from '../engine/messages.ts';
 /** Text, or the token ids themselves. */
 export type Prompt = string | readonly number[];
 
+/** No form of text can be demanded yet. */
+export type Constraint = never;
+
 export interface GenerationRequest {
   readonly prompts: readonly Prompt[];
   /** Answers to each prompt. */
   readonly choicesPerPrompt: number;
-  /** Null: a short answer, or as much of it as fits after the prompt. */
+  /** Null: as many as fit after the prompt, up to `defaultMaxTokens`. */
   readonly maxTokens: number | null;
+  readonly defaultMaxTokens: number;
   readonly temperature: number;
   /** 0 keeps all tokens. */
   readonly topK: number;
@@ -37,6 +41,8 @@ export interface GenerationRequest {
   readonly priority: number;
   /** Requests of different scopes share nothing that is cached. */
   readonly cacheScope: string;
+  /** What the answers' text must be; null leaves it to the policy. */
+  readonly constraint: Constraint | null;
   readonly extraction: Extraction | null;
   readonly beta: number | null;
   readonly q: QForm | null;

@@ -8,8 +8,11 @@ import { ServerError } from '../errors.ts';
 
 export interface TextTokenizer {
   readonly vocabularySize: number;
-  /** Throws `invalid_request` on text the vocabulary cannot express. */
-  encode(text: string): number[];
+  /**
+   * Throws `invalid_request` on text the vocabulary cannot express.
+   * `addsSpecialTokens` false leaves out what the tokenizer puts around a text (a beginning of sequence, above all).
+   */
+  encode(text: string, options?: { readonly addsSpecialTokens?: boolean }): number[];
   /** The text of ids in a row; special tokens have none. Bytes that are no character become U+FFFD. */
   decode(ids: readonly number[]): string;
   /** One token as text on its own, special tokens by their name. */
@@ -49,8 +52,8 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
       : tokenizer.decode(known, { clean_up_tokenization_spaces: false });
   }
 
-  function encode(text: string): number[] {
-    const { ids, tokens } = tokenizer.encode(text);
+  function encode(text: string, { addsSpecialTokens = true } = {}): number[] {
+    const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: addsSpecialTokens });
     // Typed as numbers, but undefined where a token is not in the vocabulary and none stands for unknown text.
     const unknown = ids.findIndex((id: number | undefined) => id === undefined);
     if (unknown !== -1) {

@@ -7,7 +7,7 @@ import type {
   GenerationRequest,
   Usage,
 } from '../generation/request.ts';
-import { cacheScope } from './cache-scope.ts';
+import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import { type CompletionBody, promptList } from './schema/completion-request.ts';
 import type {
   Completion,
@@ -16,8 +16,8 @@ import type {
   CompletionUsage,
 } from './schema/completion-response.ts';
 
-/** Who asks, as long as requests carry no key. */
-const ANYONE = null;
+/** What OpenAI's API gives a request that does not say. */
+const DEFAULT_MAX_TOKENS = 16;
 
 /** What JSON gets for a probability of zero, as other servers of this API send it. */
 const LOWEST_LOGPROB = -9999;
@@ -33,39 +33,12 @@ export function toGenerationRequest(body: CompletionBody): GenerationRequest {
     choicesPerPrompt: body.n ?? 1,
     topLogprobs: body.logprobs ?? null,
     echo: body.echo ?? false,
-    extraction: body.extraction ?? null,
-    beta: body.beta ?? null,
-    q: body.q ?? null,
-    priority: body.priority ?? 0,
-    cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
+    maxTokens: body.max_tokens ?? null,
+    defaultMaxTokens: DEFAULT_MAX_TOKENS,
+    constraint: null,
+    ...toPolicy(body),
     ...toSampling(body),
     ...toEnding(body),
-  };
-}
-
-function toSampling(body: CompletionBody) {
-  return {
-    presencePenalty: body.presence_penalty ?? 0,
-    frequencyPenalty: body.frequency_penalty ?? 0,
-    repetitionPenalty: body.repetition_penalty ?? 1,
-    logitBias: Object.entries(body.logit_bias ?? {}).map(
-      ([id, bias]) => [Number(id), bias] as const,
-    ),
-    temperature: body.temperature ?? 1,
-    topK: Math.max(0, body.top_k ?? 0),
-    topP: body.top_p ?? 1,
-    minP: body.min_p ?? 0,
-    seed: body.seed ?? null,
-  };
-}
-
-function toEnding(body: CompletionBody) {
-  return {
-    minTokens: body.min_tokens ?? 0,
-    maxTokens: body.max_tokens ?? null,
-    stopStrings: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
-    stopTokenIds: body.stop_token_ids ?? [],
-    ignoreEos: body.ignore_eos ?? false,
   };
 }
 

@@ -1,8 +1,7 @@
 // POST /v1/completions: OpenAI's text completion, whole or as a stream, plus `beta`, `extraction` and `q`.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { Engine } from '../../engine/client.ts';
-import type { Generation, Generator } from '../../generation/generator.ts';
+import type { Generation } from '../../generation/generator.ts';
 import type { ChoiceDelta } from '../../generation/request.ts';
 import {
   type CompletionHeader,
@@ -11,26 +10,19 @@ import {
   toGenerationRequest,
   toUsage,
 } from '../completion-wire.ts';
-import type { Drain } from '../drain.ts';
-import { eventStream } from '../event-stream.ts';
-import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from '../ignored-fields.ts';
-import type { Limits } from '../limits.ts';
-import { clientLeft } from '../observe-requests.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type CompletionBody, completionRequestSchema } from '../schema/completion-request.ts';
 import type { CompletionChunk } from '../schema/completion-response.ts';
+import {
+  type GenerationServices,
+  logUsage,
+  nameIgnoredFields,
+  streamGeneration,
+} from '../send-generation.ts';
 import { assertServed } from './models.ts';
 
-export interface CompletionServices {
-  readonly engine: Engine;
-  readonly generator: Generator;
-  readonly drain: Drain;
-  readonly limits: Limits;
-  readonly onStreamFailure: (error: unknown, context: Context<AppEnv>) => void;
-}
-
-export function completions(services: CompletionServices) {
+export function completions(services: GenerationServices) {
   const { engine, generator, drain } = services;
   const schema = completionRequestSchema(services.limits);
 
@@ -48,11 +40,9 @@ export function completions(services: CompletionServices) {
     };
     const response =
       body.stream === true
-        ? streamed(context, services, body, header, generation)
+        ? streamGeneration(context, services, chunks(body, header, generation), generation)
         : await whole(context, body, header, generation);
-    const ignored = ignoredFieldsValue(ignoredFields);
-    if (ignored !== undefined) response.headers.set(IGNORED_FIELDS_HEADER, ignored);
-    return response;
+    return nameIgnoredFields(response, ignoredFields);
   };
 }
 
@@ -66,24 +56,6 @@ async function whole(
   for await (const delta of generation.deltas) deltas.push(delta);
   logUsage(context, generation);
   return Response.json(toCompletion(header, deltas, reportsTokens(body), generation.usage()));
-}
-
-function streamed(
-  context: Context<AppEnv>,
-  { onStreamFailure }: CompletionServices,
-  body: CompletionBody,
-  header: CompletionHeader,
-  generation: Generation,
-): Response {
-  const { response, ended } = eventStream(chunks(body, header, generation), {
-    onFailure: (error) => onStreamFailure(error, context),
-    onClientGone: () => context.var.abort.abort(clientLeft()),
-  });
-  context.set(
-    'bodyEnded',
-    ended.then(() => logUsage(context, generation)),
-  );
-  return response;
 }
 
 async function* chunks(
@@ -100,16 +72,4 @@ async function* chunks(
 
 function reportsTokens(body: CompletionBody): boolean {
   return body.logprobs != null;
-}
-
-function logUsage(context: Context<AppEnv>, generation: Generation): void {
-  const { promptTokens, cachedTokens, completionTokens } = generation.usage();
-  const { beta, extraction } = generation.policy;
-  Object.assign(context.var.logFields, {
-    promptTokens,
-    cachedTokens,
-    completionTokens,
-    beta: typeof beta === 'number' ? beta : `${beta.start} to ${beta.end}`,
-    extraction,
-  });
 }

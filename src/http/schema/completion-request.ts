@@ -2,19 +2,17 @@
 // optional field may be null.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { seedField, stopField, streamFields } from './answer-fields.ts';
 import {
   booleanField,
-  boundedTextField,
-  choiceField,
   integerField,
+  isIllFormed,
   MAX_INT32,
   neutralField,
-  numberField,
   textField,
 } from './fields.ts';
+import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
-
-const LONE_SURROGATE = /\p{Surrogate}/u;
 
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
@@ -31,27 +29,9 @@ export function completionRequestSchema(limits: Limits) {
         description: 'Answers to each prompt.',
         default: 1,
       }),
-      stop: stopSchema().nullish().meta({
-        description: 'Strings that end an answer; they are cut from its text.',
-      }),
-      seed: integerField(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish().meta({
-        description: 'The same seed gives the same tokens, whatever else the server is doing.',
-      }),
-      stream: booleanField().nullish().meta({
-        description: 'Send the answer as server-sent events while it is made.',
-        default: false,
-      }),
-      stream_options: z
-        .object(
-          {
-            include_usage: booleanField().nullish().meta({
-              description: 'End the stream with a chunk that has the usage and no choices.',
-            }),
-          },
-          'must be an object',
-        )
-        .nullish()
-        .meta({ description: 'Only read when `stream` is true.' }),
+      stop: stopField(),
+      seed: seedField(),
+      ...streamFields(),
       logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
         description:
           'Report the log-probability of each token, and of this many most probable alternatives, under the combined policy before anything else acts on it.',
@@ -61,27 +41,7 @@ export function completionRequestSchema(limits: Limits) {
         default: false,
       }),
       user: textField().nullish().meta({ description: 'Accepted and not used.' }),
-      beta: numberField(0, limits.maxBeta).nullish().meta({
-        description:
-          "Weight of the value model: the policy is behavior · exp(beta · q). 0 is the behavior model. Left out: the policy's default.",
-      }),
-      extraction: choiceField(['kl', 'entropy', 'greedy', 'behavior']).nullish().meta({
-        description:
-          "How the two models become one policy: kl (behavior · exp(beta · q)), entropy (exp(beta · q)), greedy (the largest q) or behavior (the behavior model alone). Left out: the policy's default.",
-      }),
-      q: choiceField(['probability', 'ratio']).nullish().meta({
-        description:
-          "What beta multiplies: the value model's probability, as in the paper, or its ratio to the behavior model's. Left out: the policy's default.",
-      }),
-      priority: integerField(-MAX_INT32, MAX_INT32).nullish().meta({
-        description:
-          'Answers of a lower number get a slot first, of equal numbers the first to come. Those that have one keep it.',
-        default: 0,
-      }),
-      cache_salt: boundedTextField(1, 1024).nullish().meta({
-        description:
-          'Only requests with the same salt reuse what each other left in the KV cache; left out, those without one.',
-      }),
+      ...policyFields(limits),
       best_of: integerField(1, limits.maxN).nullish().meta({
         description: 'Only 1 or the value of `n`: answers are not ranked.',
       }),
@@ -119,20 +79,13 @@ function promptSchema(limits: Limits) {
     .refine((prompt) => promptLength(prompt) <= limits.maxPromptChars, {
       error: `must be at most ${limits.maxPromptChars} characters or token ids in all`,
     })
-    .refine((prompt) => !promptList(prompt).some((item) => isIllFormed(item)), {
-      error: 'must be well-formed Unicode',
-    })
+    .refine(
+      (prompt) => !promptList(prompt).some((item) => typeof item === 'string' && isIllFormed(item)),
+      {
+        error: 'must be well-formed Unicode',
+      },
+    )
     .meta({ description: 'Text to continue, as a string or as token ids; or several of them.' });
-}
-
-function stopSchema() {
-  const rule = 'must be a string or a list of at most 4 strings, each of 1 to 256 characters';
-  const stopString = z
-    .string(rule)
-    .min(1, rule)
-    .max(256, rule)
-    .refine((stop) => !isIllFormed(stop), { error: 'must be well-formed Unicode' });
-  return z.union([stopString, z.array(stopString).max(4)], rule);
 }
 
 type Prompts = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
@@ -149,9 +102,4 @@ function isTokenIds(prompt: Exclude<Prompts, string>): prompt is readonly number
 
 function promptLength(prompt: Prompts): number {
   return promptList(prompt).reduce((sum, item) => sum + item.length, 0);
-}
-
-/** Half a surrogate pair, which no tokenizer and no client can carry. */
-function isIllFormed(prompt: string | readonly number[]): boolean {
-  return typeof prompt === 'string' && LONE_SURROGATE.test(prompt);
 }

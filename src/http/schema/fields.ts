@@ -2,7 +2,14 @@
 // refusal reads the same: the field, its limit, the value given.
 import { z } from 'zod';
 
+const LONE_SURROGATE = /\p{Surrogate}/u;
+
 export const MAX_INT32 = 2 ** 31 - 1;
+
+/** What a body has of the fields that `Describe` returns. */
+export type Fields<Describe extends (...args: never[]) => z.ZodRawShape> = z.infer<
+  z.ZodObject<ReturnType<Describe>>
+>;
 
 export function integerField(min: number, max: number) {
   const rule = `must be an integer from ${min} to ${max}`;
@@ -43,4 +50,9 @@ export function neutralField<const T extends number | string>(neutral: T) {
     neutral,
     `is not supported; leave it out or set it to ${JSON.stringify(neutral)}`,
   );
+}
+
+/** Half a surrogate pair, which no tokenizer and no client can carry. */
+export function isIllFormed(text: string): boolean {
+  return LONE_SURROGATE.test(text);
 }

@@ -1,11 +1,20 @@
 // How a request's tokens are drawn, in the order in which the fields act, and which tokens end an answer.
 import { z } from 'zod';
-import { booleanField, integerField, MAX_INT32, numberField, positiveField } from './fields.ts';
+import {
+  booleanField,
+  type Fields,
+  integerField,
+  MAX_INT32,
+  numberField,
+  positiveField,
+} from './fields.ts';
 
 const MAX_BIASED_TOKENS = 1024;
 const MAX_STOP_TOKENS = 1024;
 const MAX_REPETITION_PENALTY = 100;
 const TOKEN_ID = /^(0|[1-9][0-9]{0,9})$/;
+
+export type SamplingFields = Fields<typeof samplingFields>;
 
 export function samplingFields() {
   return {

@@ -1,0 +1,43 @@
+// From the fields that every generating route takes, in the wire's words, to the generation request's.
+import { cacheScope } from './cache-scope.ts';
+import type { AnswerFields } from './schema/answer-fields.ts';
+import type { PolicyFields } from './schema/policy-fields.ts';
+import type { SamplingFields } from './schema/sampling-fields.ts';
+
+/** Who asks, as long as requests carry no key. */
+const ANYONE = null;
+
+export function toPolicy(body: PolicyFields) {
+  return {
+    extraction: body.extraction ?? null,
+    beta: body.beta ?? null,
+    q: body.q ?? null,
+    priority: body.priority ?? 0,
+    cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
+  };
+}
+
+export function toSampling(body: SamplingFields & Pick<AnswerFields, 'seed'>) {
+  return {
+    presencePenalty: body.presence_penalty ?? 0,
+    frequencyPenalty: body.frequency_penalty ?? 0,
+    repetitionPenalty: body.repetition_penalty ?? 1,
+    logitBias: Object.entries(body.logit_bias ?? {}).map(
+      ([id, bias]) => [Number(id), bias] as const,
+    ),
+    temperature: body.temperature ?? 1,
+    topK: Math.max(0, body.top_k ?? 0),
+    topP: body.top_p ?? 1,
+    minP: body.min_p ?? 0,
+    seed: body.seed ?? null,
+  };
+}
+
+export function toEnding(body: SamplingFields & Pick<AnswerFields, 'stop'>) {
+  return {
+    minTokens: body.min_tokens ?? 0,
+    stopStrings: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
+    stopTokenIds: body.stop_token_ids ?? [],
+    ignoreEos: body.ignore_eos ?? false,
+  };
+}

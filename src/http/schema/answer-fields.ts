@@ -1,0 +1,49 @@
+// How an answer is drawn again, where it ends and how it is sent: what every generating route takes.
+import { z } from 'zod';
+import { booleanField, integerField, isIllFormed } from './fields.ts';
+
+export interface AnswerFields {
+  readonly seed?: z.infer<ReturnType<typeof seedField>>;
+  readonly stop?: z.infer<ReturnType<typeof stopField>>;
+}
+
+export function seedField() {
+  return integerField(Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER).nullish().meta({
+    description: 'The same seed gives the same tokens, whatever else the server is doing.',
+  });
+}
+
+export function stopField() {
+  const rule = 'must be a string or a list of at most 4 strings, each of 1 to 256 characters';
+  const stopString = z
+    .string(rule)
+    .min(1, rule)
+    .max(256, rule)
+    .refine((stop) => !isIllFormed(stop), { error: 'must be well-formed Unicode' });
+  return z
+    .union([stopString, z.array(stopString).max(4)], rule)
+    .nullish()
+    .meta({
+      description: 'Strings that end an answer; they are cut from its text.',
+    });
+}
+
+export function streamFields() {
+  return {
+    stream: booleanField().nullish().meta({
+      description: 'Send the answer as server-sent events while it is made.',
+      default: false,
+    }),
+    stream_options: z
+      .object(
+        {
+          include_usage: booleanField().nullish().meta({
+            description: 'End the stream with a chunk that has the usage and no choices.',
+          }),
+        },
+        'must be an object',
+      )
+      .nullish()
+      .meta({ description: 'Only read when `stream` is true.' }),
+  };
+}

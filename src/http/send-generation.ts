@@ -1,0 +1,53 @@
+// What every generating route does with a generation: send its events as a stream, and log what it used.
+import type { Context } from 'hono';
+import type { Engine } from '../engine/client.ts';
+import type { Generation, Generator } from '../generation/generator.ts';
+import type { Drain } from './drain.ts';
+import { eventStream } from './event-stream.ts';
+import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
+import type { Limits } from './limits.ts';
+import { clientLeft } from './observe-requests.ts';
+import type { AppEnv } from './request-context.ts';
+
+export interface GenerationServices {
+  readonly engine: Engine;
+  readonly generator: Generator;
+  readonly drain: Drain;
+  readonly limits: Limits;
+  readonly onStreamFailure: (error: unknown, context: Context<AppEnv>) => void;
+}
+
+export function streamGeneration(
+  context: Context<AppEnv>,
+  { onStreamFailure }: GenerationServices,
+  events: AsyncIterable<object>,
+  generation: Generation,
+): Response {
+  const { response, ended } = eventStream(events, {
+    onFailure: (error) => onStreamFailure(error, context),
+    onClientGone: () => context.var.abort.abort(clientLeft()),
+  });
+  context.set(
+    'bodyEnded',
+    ended.then(() => logUsage(context, generation)),
+  );
+  return response;
+}
+
+export function logUsage(context: Context<AppEnv>, generation: Generation): void {
+  const { promptTokens, cachedTokens, completionTokens } = generation.usage();
+  const { beta, extraction } = generation.policy;
+  Object.assign(context.var.logFields, {
+    promptTokens,
+    cachedTokens,
+    completionTokens,
+    beta: typeof beta === 'number' ? beta : `${beta.start} to ${beta.end}`,
+    extraction,
+  });
+}
+
+export function nameIgnoredFields(response: Response, ignoredFields: readonly string[]): Response {
+  const ignored = ignoredFieldsValue(ignoredFields);
+  if (ignored !== undefined) response.headers.set(IGNORED_FIELDS_HEADER, ignored);
+  return response;
+}

@@ -1,23 +1,28 @@
 // Loads a server for a while and checks that its resident memory is flat: npm run soak -- --minutes 60
-// Every kind of traffic that leaves something behind when it is handled carelessly takes its turn.
+// It prints a row of its table as each sample is taken, so a run can be watched; the exit code tells the verdict.
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
-import { type ServerProcess, startServerProcess } from './server-process.ts';
+import { startServerProcess } from './server-process.ts';
+import { runTraffic } from './soak/traffic.ts';
+import { judge, type Sample, type Verdict } from './soak/verdict.ts';
 
 export interface SoakOptions {
   readonly model: string;
   readonly minutes: number;
   readonly clients: number;
-  /** Growth of resident memory, from the first half (warm-up left out) to the end, that passes. */
+  /** Between a client's requests. */
+  readonly pauseMs: number;
+  /** Of the server's operators; 0 lets ONNX Runtime decide. */
+  readonly threads: number;
+  /** Growth of resident memory, as `judge` counts it, that passes. */
   readonly allowedMib: number;
+  readonly onSample?: (sample: Sample) => void;
 }
 
-export interface SoakResult {
+export interface SoakResult extends Verdict {
   readonly requests: number;
-  /** Resident memory, evenly spaced in time. */
-  readonly samplesMib: readonly number[];
-  readonly grownMib: number;
-  readonly isFlat: boolean;
+  /** Evenly spaced in time. */
+  readonly samples: readonly Sample[];
 }
 
 const SAMPLES = 60;
@@ -25,79 +30,40 @@ const SAMPLES = 60;
 /** V8 collects late while memory is free, which looks like a leak; a heap that stays small shows what is really kept. */
 const SMALL_HEAP = ['--max-old-space-size=64', '--max-semi-space-size=1'];
 
+/** Fewer slots than clients, so that answers wait and caches give way; a queue that fills, so that some are refused. */
+const CROWDED = ['--max-sequences', '4', '--queue-limit', '24', '--max-n', '24'];
+
 export async function soak(options: SoakOptions): Promise<SoakResult> {
-  const server = await startServerProcess(['--model', options.model], SMALL_HEAP);
+  const flags = ['--model', options.model, '--threads', String(options.threads), ...CROWDED];
+  const server = await startServerProcess(flags, SMALL_HEAP);
+  let requests = 0;
+  const onRequest = (): void => {
+    requests += 1;
+  };
   try {
-    const until = performance.now() + options.minutes * 60_000;
-    const clients = Array.from({ length: options.clients }, (_, client) =>
-      loadUntil(server, until, client),
-    );
-    const samplesMib = await sample(server, until);
-    const requests = (await Promise.all(clients)).reduce((sum, count) => sum + count, 0);
-    const grownMib = growth(samplesMib);
-    return { requests, samplesMib, grownMib, isFlat: grownMib <= options.allowedMib };
+    const startMs = performance.now();
+    const until = startMs + options.minutes * 60_000;
+    const traffic = runTraffic({ url: server.url, onRequest, ...options }, until);
+    const samples: Sample[] = [];
+    const watch = async (): Promise<void> => {
+      while (performance.now() < until) {
+        const residentMib = await residentMemoryMib(server.url);
+        const sample = { minute: (performance.now() - startMs) / 60_000, residentMib, requests };
+        samples.push(sample);
+        options.onSample?.(sample);
+        await new Promise((resolve) => setTimeout(resolve, (until - startMs) / SAMPLES));
+      }
+    };
+    await Promise.all([traffic, watch()]);
+    return { requests, samples, ...judge(samples, options.allowedMib) };
   } finally {
     await server.stop();
   }
 }
 
-/** How much the last quarter lies above the second; the first warms up. */
-function growth(samples: readonly number[]): number {
-  const quarter = Math.floor(samples.length / 4);
-  return median(samples.slice(-quarter)) - median(samples.slice(quarter, 2 * quarter));
-}
-
-async function sample({ url }: ServerProcess, until: number): Promise<number[]> {
-  const everyMs = (until - performance.now()) / SAMPLES;
-  const samples: number[] = [];
-  while (performance.now() < until) {
-    const text = await (await fetch(`${url}/metrics`)).text();
-    const bytes = Number(/^process_resident_memory_bytes (.*)$/m.exec(text)?.[1]);
-    samples.push(bytes / 2 ** 20);
-    await new Promise((resolve) => setTimeout(resolve, everyMs));
-  }
-  return samples;
-}
-
-/** A conversation that starts over when it is full, each of its turns another kind of request. */
-async function loadUntil({ url }: ServerProcess, until: number, client: number): Promise<number> {
-  const model = await servedModel(url);
-  let transcript = '';
-  let count = 0;
-  while (performance.now() < until) {
-    const kind = count % 5;
-    const response = await fetch(`${url}/v1/completions`, {
-      method: 'POST',
-      body: JSON.stringify({
-        model: kind === 4 ? 'no-such-model' : model,
-        prompt: `Wordle:\n${transcript}`,
-        max_tokens: 5,
-        seed: 1000 * client + count,
-        n: kind === 1 ? 3 : 1,
-        stream: kind === 2 || kind === 3,
-        logprobs: kind === 0 ? 2 : null,
-        echo: kind === 0 && count % 2 === 0,
-      }),
-    });
-    if (response.status >= 500) throw new Error(`${response.status}: ${await response.text()}`);
-    if (kind === 3) await response.body?.cancel();
-    else await response.text();
-    count += 1;
-    transcript = transcript.length > 60 ? '' : `${transcript}s h i r e\nb y g g b\n`;
-  }
-  return count;
-}
-
-async function servedModel(url: string): Promise<string> {
-  const models: { data: [{ id: string }] } = JSON.parse(
-    await (await fetch(`${url}/v1/models`)).text(),
-  );
-  return models.data[0].id;
-}
-
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+async function residentMemoryMib(url: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  return Number(/^process_resident_memory_bytes (.*)$/m.exec(text)?.[1]) / 2 ** 20;
 }
 
 async function main(): Promise<void> {
@@ -106,18 +72,26 @@ async function main(): Promise<void> {
       model: { type: 'string', default: 'models/wordle' },
       minutes: { type: 'string', default: '10' },
       clients: { type: 'string', default: '16' },
+      'pause-ms': { type: 'string', default: '0' },
+      threads: { type: 'string', default: '0' },
       'allowed-mib': { type: 'string', default: '16' },
     },
   });
-  const { requests, samplesMib, grownMib, isFlat } = await soak({
+  const allowedMib = Number(flags['allowed-mib']);
+  console.log('| minute | resident, MiB | requests |\n| --- | --- | --- |');
+  const { grownMib, grownBytesPerRequest, isFlat } = await soak({
     model: flags.model,
     minutes: Number(flags.minutes),
     clients: Number(flags.clients),
-    allowedMib: Number(flags['allowed-mib']),
+    pauseMs: Number(flags['pause-ms']),
+    threads: Number(flags.threads),
+    allowedMib,
+    onSample: ({ minute, residentMib, requests }) =>
+      console.log(`| ${minute.toFixed(1)} | ${residentMib.toFixed(1)} | ${requests} |`),
   });
-  console.log(samplesMib.map((mib) => mib.toFixed(0)).join(' '));
+  const growth = `${grownMib.toFixed(1)} MiB (${grownBytesPerRequest.toFixed(0)} bytes a request)`;
   console.log(
-    `${requests} requests; resident memory grew by ${grownMib.toFixed(1)} MiB: ${isFlat ? 'flat' : 'NOT flat'}`,
+    `\nFrom the median of the second quarter to that of the last, resident memory grew by ${growth}; up to ${allowedMib} MiB is flat: ${isFlat ? 'flat' : 'NOT flat'}`,
   );
   process.exitCode = isFlat ? 0 : 1;
 }

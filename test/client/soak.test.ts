@@ -7,6 +7,8 @@ describe('the server under load', () => {
       model: 'test/fixtures/tiny-policy',
       minutes: 1 / 6,
       clients: 8,
+      pauseMs: 0,
+      threads: 1,
       allowedMib: 16,
     });
     expect(result.requests).toBeGreaterThan(50);

@@ -1,4 +1,5 @@
 // One level of load: so many streams at a time, each timed token by token at the client.
+import { type StreamedCompletion, streamCompletion } from './completion-stream.ts';
 
 export interface LoadOptions {
   readonly url: string;
@@ -25,25 +26,20 @@ interface Percentiles {
   readonly max: number;
 }
 
-interface StreamTiming {
-  readonly startedAt: number;
-  readonly tokens: number;
-  /** When each piece of text arrived. */
-  readonly arrivals: readonly number[];
-}
-
 export async function runLevel(
   options: LoadOptions,
   concurrency: number,
   requests: number,
 ): Promise<LevelResult> {
   let next = 0;
-  const timings: StreamTiming[] = [];
+  const timings: StreamedCompletion[] = [];
   async function client(): Promise<void> {
     while (next < requests) {
       const seed = options.seed + next;
       next += 1;
-      timings.push(await timeStream(options, seed));
+      const { model, maxTokens } = options;
+      const body = { model, prompt: options.prompt(), max_tokens: maxTokens, seed };
+      timings.push(await streamCompletion(options.url, body));
     }
   }
   const startedAt = performance.now();
@@ -67,47 +63,6 @@ export async function runLevel(
       ),
     ),
   };
-}
-
-async function timeStream(options: LoadOptions, seed: number): Promise<StreamTiming> {
-  const startedAt = performance.now();
-  const response = await fetch(`${options.url}/v1/completions`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({
-      model: options.model,
-      prompt: options.prompt(),
-      max_tokens: options.maxTokens,
-      seed,
-      stream: true,
-      stream_options: { include_usage: true },
-    }),
-  });
-  if (!response.ok || response.body === null) {
-    throw new Error(`${response.status}: ${await response.text()}`);
-  }
-  const arrivals: number[] = [];
-  let tokens = 0;
-  for await (const payload of payloads(response.body)) {
-    const { error, usage, choices } = JSON.parse(payload);
-    if (error !== undefined) throw new Error(error.message);
-    if (usage !== null) tokens = usage.completion_tokens;
-    else if (choices[0].text !== '') arrivals.push(performance.now());
-  }
-  return { startedAt, tokens, arrivals };
-}
-
-/** What the events of a stream carry, up to `[DONE]`. */
-async function* payloads(body: ReadableStream<Uint8Array>): AsyncGenerator<string> {
-  const decoder = new TextDecoder();
-  let rest = '';
-  for await (const bytes of body) {
-    const events = (rest + decoder.decode(bytes, { stream: true })).split('\n\n');
-    rest = events.pop() ?? '';
-    for (const event of events) {
-      if (event !== 'data: [DONE]') yield event.slice('data: '.length);
-    }
-  }
 }
 
 /** Nearest rank. */

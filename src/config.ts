@@ -148,6 +148,14 @@ const SETTINGS = {
   ),
   maxLogprobs: integer(0, 1000, 20, 'Most alternatives per token that `logprobs` may ask for.'),
   maxN: integer(1, 10_000, 128, 'Most answers a request may ask for: prompts times `n`.'),
+  maxStopStrings: integer(1, 1000, 4, 'Most strings in `stop`.'),
+  maxStopChars: integer(1, 65_536, 256, 'Most characters in a stop string or one of `bad_words`.'),
+  maxTokenIds: integer(
+    1,
+    1_000_000,
+    1024,
+    'Most tokens in `logit_bias`, `stop_token_ids` or `allowed_token_ids`, and most strings in `bad_words`.',
+  ),
   shutdownTimeoutMs: integer(
     0,
     3_600_000,

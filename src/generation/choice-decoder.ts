@@ -1,27 +1,34 @@
 // One answer: the engine's events in, pieces of text out. Pure; whoever drives it cancels the sequence after `stop`.
 import type { PromptEvent, ReuseEvent, TokenEvent } from '../engine/messages.ts';
 import { Detokenizer } from './detokenizer.ts';
-import type { ChoiceDelta, FinishReason, GeneratedToken } from './request.ts';
+import type { ChoiceDelta, FinishReason, GeneratedToken, PromptView } from './request.ts';
 import { StopScanner } from './stop-strings.ts';
-import { describePrompt, describeToken } from './token-logprobs.ts';
-import type { TextTokenizer } from './tokenizer.ts';
+import { describePrompt, describeToken, type TokenVoice } from './token-logprobs.ts';
 
 export interface ChoiceOptions {
   readonly index: number;
   readonly promptIds: readonly number[];
   readonly maxTokens: number;
   readonly stopStrings: readonly string[];
-  readonly reportsTokens: boolean;
+  /** What ends the answer is part of its text. */
+  readonly includeStop: boolean;
+  /** Alternatives to report with each token; null reports no tokens. */
+  readonly topLogprobs: number | null;
+  /** The same for the prompt's tokens, beside the answer. */
+  readonly promptLogprobs: number | null;
+  /** Report what each model says of every token. */
+  readonly details: boolean;
   /** The prompt's text, to begin the answer with; null leaves it out. */
   readonly echoText: string | null;
 }
 
 export class ChoiceDecoder {
-  readonly #tokenizer: TextTokenizer;
+  readonly #voice: TokenVoice;
   readonly #options: ChoiceOptions;
   readonly #detokenizer: Detokenizer;
   readonly #stopScanner: StopScanner;
   #tokenCount = 0;
+  #logprobSum = 0;
   #cachedTokens = 0;
   /** Characters decoded so far, held back ones included: where the next token begins. */
   #decodedLength = 0;
@@ -31,11 +38,15 @@ export class ChoiceDecoder {
   #lastText = '';
   /** Tokens not yet given out, in order. */
   #tokens: GeneratedToken[] = [];
+  #tokenIds: number[] = [];
+  /** Goes out with the first piece. */
+  #prompt: PromptView | null;
 
-  constructor(tokenizer: TextTokenizer, options: ChoiceOptions) {
-    this.#tokenizer = tokenizer;
+  constructor(voice: TokenVoice, options: ChoiceOptions) {
+    this.#voice = voice;
     this.#options = options;
-    this.#detokenizer = new Detokenizer(tokenizer, options.promptIds);
+    this.#prompt = { tokenIds: options.promptIds, tokens: null };
+    this.#detokenizer = new Detokenizer(voice.tokenizer, options.promptIds, voice.special);
     this.#stopScanner = new StopScanner(options.stopStrings);
   }
 
@@ -48,9 +59,15 @@ export class ChoiceDecoder {
     return this.#cachedTokens;
   }
 
+  /** −Infinity without a token. */
+  get meanLogprob(): number {
+    return this.#tokenCount === 0 ? Number.NEGATIVE_INFINITY : this.#logprobSum / this.#tokenCount;
+  }
+
   /** The echo, where it need not wait for the prompt's scores; to be called before anything else. */
   open(): ChoiceDelta | null {
-    return this.#options.reportsTokens ? null : this.#echo();
+    const { topLogprobs, promptLogprobs } = this.#options;
+    return topLogprobs === null && promptLogprobs === null ? this.#echo() : null;
   }
 
   acceptReuse({ cachedTokens }: ReuseEvent): null {
@@ -59,21 +76,30 @@ export class ChoiceDecoder {
   }
 
   /** The prompt has been scored: the echo can go out with its log-probabilities. */
-  acceptPrompt(event: PromptEvent): ChoiceDelta | null {
-    this.#tokens = describePrompt(this.#tokenizer, this.#options.promptIds, event.positions);
+  acceptPrompt({ positions }: PromptEvent): ChoiceDelta | null {
+    const { promptIds, topLogprobs, promptLogprobs, echoText } = this.#options;
+    const describe = (count: number) => describePrompt(this.#voice, promptIds, positions, count);
+    if (promptLogprobs !== null) {
+      this.#prompt = { tokenIds: promptIds, tokens: describe(promptLogprobs) };
+    }
+    if (topLogprobs !== null && echoText !== null) this.#tokens = describe(topLogprobs);
     return this.#echo();
   }
 
   /** What the token adds to the answer; null while nothing can be given out yet. */
   acceptToken(event: TokenEvent): ChoiceDelta | null {
     this.#tokenCount += 1;
-    if (this.#options.reportsTokens) {
-      this.#tokens.push(describeToken(this.#tokenizer, event, this.#decodedLength));
+    this.#logprobSum += event.logprob;
+    this.#tokenIds.push(event.tokenId);
+    const { topLogprobs, details } = this.#options;
+    if (topLogprobs !== null) {
+      const rated = details ? { ...event, details: event } : event;
+      this.#tokens.push(describeToken(this.#voice, rated, this.#decodedLength, topLogprobs));
     }
     const decoded = this.#detokenizer.push(event.tokenId);
     this.#decodedLength += characterCount(decoded);
     const { text, stop } = this.#stopScanner.push(decoded);
-    if (stop !== null) return this.#delta(text, 'stop', stop);
+    if (stop !== null) return this.#stopped(text, stop);
     if (this.#tokenCount >= this.#options.maxTokens) {
       this.#lastText = text;
       return null;
@@ -83,17 +109,29 @@ export class ChoiceDecoder {
 
   /** The model has ended the answer (`stop`), with that token of the request's where given, or was not allowed more (`length`). */
   finish(reason: FinishReason, stopTokenId: number | null = null): ChoiceDelta {
-    const { text: scannedText, stop } = this.#stopScanner.push(this.#detokenizer.flush());
-    if (stop !== null) return this.#delta(this.#lastText + scannedText, 'stop', stop);
+    const ending = this.#options.includeStop && stopTokenId !== null ? stopTokenId : null;
+    const decoded = ending === null ? '' : this.#detokenizer.push(ending);
+    const rest = decoded + this.#detokenizer.flush();
+    const { text: scannedText, stop } = this.#stopScanner.push(rest);
+    if (stop !== null) return this.#stopped(this.#lastText + scannedText, stop);
     // Tokens without text of their own (half a character, a special token) have waited for this.
     this.#sentLength = Number.POSITIVE_INFINITY;
     const text = this.#lastText + scannedText + this.#stopScanner.flush();
     return this.#delta(text, reason, stopTokenId);
   }
 
+  #stopped(text: string, stop: string): ChoiceDelta {
+    return this.#delta(this.#options.includeStop ? text + stop : text, 'stop', stop);
+  }
+
+  /** Waits for the finish event where the prompt is all there will be. */
   #echo(): ChoiceDelta | null {
     const text = this.#options.echoText ?? '';
     this.#decodedLength += characterCount(text);
+    if (this.#options.maxTokens === 0) {
+      this.#lastText = text;
+      return null;
+    }
     return this.#delta(text, null);
   }
 
@@ -113,7 +151,11 @@ export class ChoiceDecoder {
     if (ready === -1) ready = this.#tokens.length;
     const tokens = this.#tokens.splice(0, ready);
     if (text === '' && tokens.length === 0 && finishReason === null) return null;
-    return { index: this.#options.index, text, tokens, finishReason, stopReason };
+    const tokenIds = this.#tokenIds;
+    const prompt = this.#prompt;
+    this.#tokenIds = [];
+    this.#prompt = null;
+    return { index: this.#options.index, text, tokens, tokenIds, prompt, finishReason, stopReason };
   }
 }
 

@@ -32,7 +32,7 @@ export function resolveMaxTokens(
   maxLength: number,
 ): number {
   const left = maxLength - promptLength;
-  if (left < 1) {
+  if (left < Math.min(asked ?? 1, 1)) {
     throw new ServerError(
       'context_length_exceeded',
       `This model's maximum context length is ${maxLength} tokens, answer included; the prompt has ${promptLength}.`,

@@ -9,37 +9,47 @@ const CONTEXT_TOKENS = 8;
 
 export class Detokenizer {
   readonly #tokenizer: TextTokenizer;
+  readonly #special: 'dropped' | 'kept';
   #window: number[];
   /** How much of the window's text has been given out, in UTF-16 units. */
   #settled: number;
 
   /** `context` are the tokens before the text: a decoder may treat the first token of all differently. */
-  constructor(tokenizer: TextTokenizer, context: readonly number[]) {
+  constructor(
+    tokenizer: TextTokenizer,
+    context: readonly number[],
+    special: 'dropped' | 'kept' = 'dropped',
+  ) {
     this.#tokenizer = tokenizer;
+    this.#special = special;
     this.#window = context.slice(-CONTEXT_TOKENS);
-    this.#settled = settledLength(tokenizer.decode(this.#window));
+    this.#settled = settledLength(this.#decode());
   }
 
   /** The text that `id` completes; empty while a character is still missing bytes. */
   push(id: number): string {
     this.#window.push(id);
-    const text = this.#tokenizer.decode(this.#window);
+    const text = this.#decode();
     const settled = settledLength(text);
     const delta = text.slice(this.#settled, settled);
     this.#settled = settled;
     if (this.#window.length >= 2 * CONTEXT_TOKENS) {
       // Only the front of the shorter window's text may differ; the end, where new text appears, does not.
       this.#window = this.#window.slice(-CONTEXT_TOKENS);
-      this.#settled = settledLength(this.#tokenizer.decode(this.#window));
+      this.#settled = settledLength(this.#decode());
     }
     return delta;
   }
 
   /** What is left at the end: U+FFFD for bytes that never became a character. */
   flush(): string {
-    const rest = this.#tokenizer.decode(this.#window).slice(this.#settled);
+    const rest = this.#decode().slice(this.#settled);
     this.#settled += rest.length;
     return rest;
+  }
+
+  #decode(): string {
+    return this.#tokenizer.decode(this.#window, this.#special);
   }
 }
 

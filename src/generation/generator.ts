@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
+import { bestAnswers } from './best-of.ts';
 import { decodeChoice } from './decode-choice.ts';
 import { merge } from './merge.ts';
 import type { GenerationObserver } from './observer.ts';
@@ -51,9 +52,13 @@ export function createGenerator(
       assert(events !== undefined, 'the engine gives one stream for each input');
       return decodeChoice(events, decoder, context);
     });
+    const deltas = untilLeft(merge(choices), leaving);
+    const { bestOf: drawn, choicesPerPrompt: given } = request;
+    const meanLogprob = (index: number) =>
+      answers[index]?.decoder.meanLogprob ?? Number.NEGATIVE_INFINITY;
     return {
       policy,
-      deltas: untilLeft(merge(choices), leaving),
+      deltas: drawn === given ? deltas : bestAnswers(deltas, { drawn, given, meanLogprob }),
       usage: () => ({
         promptTokens,
         cachedTokens: cachedTokens(answers),

@@ -2,9 +2,9 @@
 import type { Engine, SequenceInput } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
 import { ChoiceDecoder } from './choice-decoder.ts';
-import { checkMinTokens, encodePrompt, resolveMaxTokens } from './context-length.ts';
-import type { GenerationRequest, Prompt } from './request.ts';
-import { checkTokenIds, resolveEdits } from './score-edits.ts';
+import { type PreparedPrompt, preparePrompt } from './prepare-prompt.ts';
+import type { GenerationRequest } from './request.ts';
+import { resolveEdits } from './score-edits.ts';
 import { randomSeedWords, type SeedWords, seedWords } from './seed.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
@@ -26,44 +26,33 @@ export function planAnswers(
   engine: Engine,
   tokenizer: TextTokenizer,
 ): AnswerPlan {
-  checkTokenIds(request, engine.manifest);
+  const edits = resolveEdits(request, engine.manifest, tokenizer);
   const prompts = request.prompts.map((prompt) =>
     preparePrompt(prompt, request, engine, tokenizer),
   );
+  const voice = {
+    tokenizer,
+    supportThreshold: engine.manifest.support_threshold,
+    special: request.skipSpecialTokens ? ('dropped' as const) : ('kept' as const),
+  };
   const seed = request.seed === null ? randomSeedWords() : seedWords(request.seed);
   const answers = prompts.flatMap((prompt, promptIndex) =>
-    Array.from({ length: request.choicesPerPrompt }, (_, choice) => ({
-      input: sequenceInput(request, prompt, policy, seed, choice),
-      decoder: new ChoiceDecoder(tokenizer, {
-        index: promptIndex * request.choicesPerPrompt + choice,
+    Array.from({ length: request.bestOf }, (_, choice) => ({
+      input: { ...sequenceInput(request, prompt, policy, seed, choice), edits },
+      decoder: new ChoiceDecoder(voice, {
+        index: promptIndex * request.bestOf + choice,
         promptIds: prompt.ids,
         maxTokens: prompt.maxTokens,
         stopStrings: request.stopStrings,
-        reportsTokens: request.topLogprobs !== null,
+        includeStop: request.includeStop,
+        topLogprobs: request.topLogprobs,
+        promptLogprobs: request.promptLogprobs,
+        details: request.details,
         echoText: prompt.echoText,
       }),
     })),
   );
   return { answers, promptTokens: prompts.reduce((sum, { ids }) => sum + ids.length, 0) };
-}
-
-interface PreparedPrompt {
-  readonly ids: readonly number[];
-  readonly maxTokens: number;
-  readonly echoText: string | null;
-}
-
-function preparePrompt(
-  prompt: Prompt,
-  request: GenerationRequest,
-  { manifest, model }: Engine,
-  tokenizer: TextTokenizer,
-): PreparedPrompt {
-  const ids = encodePrompt(tokenizer, prompt, manifest.vocab_size);
-  const maxTokens = resolveMaxTokens(request, ids.length, model.maxLength);
-  checkMinTokens(request.minTokens, maxTokens);
-  if (!request.echo) return { ids, maxTokens, echoText: null };
-  return { ids, maxTokens, echoText: typeof prompt === 'string' ? prompt : tokenizer.decode(ids) };
 }
 
 function sequenceInput(
@@ -72,19 +61,20 @@ function sequenceInput(
   policy: PolicyParameters,
   seed: SeedWords,
   choice: number,
-): SequenceInput {
-  const { temperature, topK, topP, minP, topLogprobs } = request;
+): Omit<SequenceInput, 'edits'> {
+  const { temperature, topK, topP, minP, topLogprobs, promptLogprobs } = request;
+  const scoresPrompt = promptLogprobs !== null || (request.echo && topLogprobs !== null);
+  const reportsTokens = topLogprobs !== null || promptLogprobs !== null;
   return {
     promptIds: ids,
     maxTokens,
     policy,
     sampling: { temperature, topK, topP, minP, seed, choice },
-    edits: resolveEdits(request),
     ignoreEos: request.ignoreEos,
     stopTokenIds: request.stopTokenIds,
-    topLogprobs,
-    details: false,
-    scoreFrom: request.echo && topLogprobs !== null ? 1 : null,
+    topLogprobs: reportsTokens ? Math.max(topLogprobs ?? 0, promptLogprobs ?? 0) : null,
+    details: request.details,
+    scoreFrom: scoresPrompt ? 1 : null,
     priority: request.priority,
     cacheScope: request.cacheScope,
   };

@@ -3,31 +3,63 @@ import type { ScoreEditParameters } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import type { GenerationRequest } from './request.ts';
+import type { TextTokenizer } from './tokenizer.ts';
 
-/** Null when the request changes nothing. */
-export function resolveEdits({
-  presencePenalty,
-  frequencyPenalty,
-  repetitionPenalty,
-  logitBias,
-  minTokens,
-}: GenerationRequest): ScoreEditParameters | null {
+/** Null when the request changes nothing. Throws for tokens the policy does not have, and if none would be left. */
+export function resolveEdits(
+  request: GenerationRequest,
+  manifest: PolicyManifest,
+  tokenizer: TextTokenizer,
+): ScoreEditParameters | null {
+  const { presencePenalty, frequencyPenalty, repetitionPenalty } = request;
+  const { logitBias, minTokens, allowedTokenIds } = request;
+  checkTokenIds(request, manifest);
+  const bannedSequences = bannedTokens(request.bannedWords, tokenizer);
+  checkSomeTokenIsLeft(request, bannedSequences, manifest);
   const isNeutral =
     presencePenalty === 0 &&
     frequencyPenalty === 0 &&
     repetitionPenalty === 1 &&
     logitBias.length === 0 &&
-    minTokens === 0;
-  return isNeutral
-    ? null
-    : { presencePenalty, frequencyPenalty, repetitionPenalty, logitBias, minTokens };
+    minTokens === 0 &&
+    allowedTokenIds === null &&
+    bannedSequences.length === 0;
+  if (isNeutral) return null;
+  const penalties = { presencePenalty, frequencyPenalty, repetitionPenalty };
+  return { ...penalties, logitBias, minTokens, allowedTokenIds, bannedSequences };
 }
 
-export function checkTokenIds(request: GenerationRequest, manifest: PolicyManifest): void {
+/** Most vocabularies write a word behind a space with another token: a word is banned in both forms. */
+function bannedTokens(words: readonly string[], tokenizer: TextTokenizer): number[][] {
+  return words.flatMap((word, index) => {
+    const rows = [word, ` ${word.trimStart()}`].flatMap((text) => {
+      const ids = encodeWord(text, tokenizer);
+      return ids === null ? [] : [ids];
+    });
+    if (rows.length > 0) return rows;
+    const param = `bad_words[${index}]`;
+    const shown = JSON.stringify(word.slice(0, 60));
+    throw new ServerError('invalid_request', `${param} is ${shown}, which no tokens spell.`, {
+      param,
+    });
+  });
+}
+
+function encodeWord(text: string, tokenizer: TextTokenizer): number[] | null {
+  try {
+    const ids = tokenizer.encode(text, { addsSpecialTokens: false });
+    return ids.length === 0 ? null : ids;
+  } catch (error) {
+    if (error instanceof ServerError) return null;
+    throw error;
+  }
+}
+
+function checkTokenIds(request: GenerationRequest, manifest: PolicyManifest): void {
   const biased = request.logitBias.map(([id]) => id);
   checkVocabulary('logit_bias', biased, manifest);
   checkVocabulary('stop_token_ids', request.stopTokenIds, manifest);
-  checkSomeTokenIsLeft(request, manifest);
+  checkVocabulary('allowed_token_ids', request.allowedTokenIds ?? [], manifest);
 }
 
 function checkVocabulary(
@@ -45,16 +77,30 @@ function checkVocabulary(
 }
 
 function checkSomeTokenIsLeft(
-  { minTokens, ignoreEos, stopTokenIds }: GenerationRequest,
+  { minTokens, ignoreEos, stopTokenIds, allowedTokenIds }: GenerationRequest,
+  bannedSequences: readonly (readonly number[])[],
   manifest: PolicyManifest,
 ): void {
-  if (minTokens === 0) return;
-  const eosTokenIds = ignoreEos ? [] : manifest.eos_token_ids;
-  const masked = new Set([...manifest.reserved_token_ids, ...eosTokenIds, ...stopTokenIds]);
-  if (masked.size < manifest.vocab_size) return;
+  const ending = [...(ignoreEos ? [] : manifest.eos_token_ids), ...stopTokenIds];
+  const masked = new Set([
+    ...manifest.reserved_token_ids,
+    ...(minTokens === 0 ? [] : ending),
+    ...bannedSequences.flatMap((row) => (row.length === 1 ? row : [])),
+  ]);
+  const isLeft =
+    allowedTokenIds === null
+      ? masked.size < manifest.vocab_size
+      : allowedTokenIds.some((id) => !masked.has(id));
+  if (isLeft) return;
+  const param =
+    allowedTokenIds !== null
+      ? 'allowed_token_ids'
+      : bannedSequences.length > 0
+        ? 'bad_words'
+        : 'stop_token_ids';
   throw new ServerError(
     'invalid_request',
-    `stop_token_ids has every token of the model, and min_tokens asks for ${minTokens} that do not end the answer.`,
-    { param: 'stop_token_ids' },
+    `${param} leaves no token to draw: all others are reserved, banned, or would end the answer before it has min_tokens (${minTokens}).`,
+    { param },
   );
 }

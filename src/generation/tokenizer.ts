@@ -13,8 +13,8 @@ export interface TextTokenizer {
    * `addsSpecialTokens` false leaves out what the tokenizer puts around a text (a beginning of sequence, above all).
    */
   encode(text: string, options?: { readonly addsSpecialTokens?: boolean }): number[];
-  /** The text of ids in a row; special tokens have none. Bytes that are no character become U+FFFD. */
-  decode(ids: readonly number[]): string;
+  /** The text of ids in a row; special tokens have none unless they are `kept`. Bytes that are no character become U+FFFD. */
+  decode(ids: readonly number[], special?: 'dropped' | 'kept'): string;
   /** One token as text on its own, special tokens by their name. */
   tokenText(id: number): string;
 }
@@ -41,9 +41,10 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
   const tokensAreText = decoderType === undefined || decoderType === 'Fuse';
   const isReversible = tokensAreText && tokenizer.normalizer === null;
 
-  function decode(ids: readonly number[]): string {
+  function decode(ids: readonly number[], special: 'dropped' | 'kept' = 'dropped'): string {
     const known = ids.filter(
-      (id) => !specialIds.has(id) && tokenizer.id_to_token(id) !== undefined,
+      (id) =>
+        (special === 'kept' || !specialIds.has(id)) && tokenizer.id_to_token(id) !== undefined,
     );
     if (tokensAreText) return known.map((id) => tokenizer.id_to_token(id)).join('');
     // The clean-up of spaces rewrites text already sent ("a ." becomes "a."), so it stays off.

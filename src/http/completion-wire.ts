@@ -1,42 +1,36 @@
 // Between OpenAI's words for completions and this project's: the request in, whole answers and chunks out.
 import assert from 'node:assert/strict';
-import type {
-  ChoiceDelta,
-  FinishReason,
-  GeneratedToken,
-  GenerationRequest,
-  Usage,
-} from '../generation/request.ts';
+import type { ChoiceDelta, FinishReason, GenerationRequest, Usage } from '../generation/request.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
+import type { Limits } from './limits.ts';
+import { toLegacyLogprobs, toPromptLogprobs } from './logprobs-wire.ts';
 import { type CompletionBody, promptList } from './schema/completion-request.ts';
-import type {
-  Completion,
-  CompletionChunk,
-  CompletionLogprobs,
-  CompletionUsage,
-} from './schema/completion-response.ts';
+import type { Completion, CompletionChunk, CompletionUsage } from './schema/completion-response.ts';
 
 /** What OpenAI's API gives a request that does not say. */
 const DEFAULT_MAX_TOKENS = 16;
-
-/** What JSON gets for a probability of zero, as other servers of this API send it. */
-const LOWEST_LOGPROB = -9999;
 
 export type CompletionHeader = Pick<
   CompletionChunk,
   'id' | 'object' | 'created' | 'model' | 'qsft'
 >;
 
-export function toGenerationRequest(body: CompletionBody): GenerationRequest {
+export function toGenerationRequest(body: CompletionBody, limits: Limits): GenerationRequest {
+  const policy = toPolicy(body, limits);
+  const n = body.n ?? 1;
   return {
     prompts: promptList(body.prompt),
-    choicesPerPrompt: body.n ?? 1,
-    topLogprobs: body.logprobs ?? null,
+    suffix: body.suffix || null,
+    truncatePromptTokens: body.truncate_prompt_tokens ?? null,
+    choicesPerPrompt: n,
+    bestOf: body.best_of ?? n,
+    topLogprobs: body.logprobs ?? (policy.details ? 0 : null),
+    promptLogprobs: body.prompt_logprobs ?? null,
     echo: body.echo ?? false,
     maxTokens: body.max_tokens ?? null,
     defaultMaxTokens: DEFAULT_MAX_TOKENS,
     constraint: null,
-    ...toPolicy(body),
+    ...policy,
     ...toSampling(body),
     ...toEnding(body),
   };
@@ -51,33 +45,50 @@ export function toUsage({ promptTokens, cachedTokens, completionTokens }: Usage)
   };
 }
 
+/** What the request wants to see of each answer. */
+export interface CompletionView {
+  readonly logprobs: boolean;
+  readonly promptLogprobs: boolean;
+  readonly tokenIds: boolean;
+}
+
+export function toView(
+  body: CompletionBody,
+  { topLogprobs, promptLogprobs }: GenerationRequest,
+): CompletionView {
+  return {
+    logprobs: topLogprobs !== null,
+    promptLogprobs: promptLogprobs !== null,
+    tokenIds: body.return_token_ids === true,
+  };
+}
+
 /** `usage` is undefined where the client did not ask for it, null in chunks that have none yet. */
 export function toChunk(
   header: CompletionHeader,
   delta: ChoiceDelta,
-  reportsTokens: boolean,
-  usage: null | undefined,
+  view: CompletionView,
+  usage: Usage | null | undefined,
 ): CompletionChunk {
-  return {
-    ...header,
-    choices: [
-      {
-        text: delta.text,
-        index: delta.index,
-        logprobs: reportsTokens ? toLogprobs(delta.tokens) : null,
-        finish_reason: delta.finishReason,
-        stop_reason: delta.stopReason,
-      },
-    ],
-    ...(usage === undefined ? {} : { usage }),
+  const choice = {
+    text: delta.text,
+    index: delta.index,
+    logprobs: view.logprobs ? toLegacyLogprobs(delta.tokens) : null,
+    finish_reason: delta.finishReason,
+    stop_reason: delta.stopReason,
+    ...(view.tokenIds
+      ? { token_ids: [...delta.tokenIds], prompt_token_ids: copy(delta.prompt?.tokenIds) }
+      : {}),
   };
+  const reported = usage == null ? usage : toUsage(usage);
+  return { ...header, choices: [choice], ...(reported === undefined ? {} : { usage: reported }) };
 }
 
 /** Puts the pieces of each answer together. */
 export function toCompletion(
   header: CompletionHeader,
   deltas: readonly ChoiceDelta[],
-  reportsTokens: boolean,
+  view: CompletionView,
   usage: Usage,
 ): Completion {
   const choices = [...groupByIndex(deltas)]
@@ -85,11 +96,24 @@ export function toCompletion(
     .map(([index, pieces]) => ({
       text: pieces.map((piece) => piece.text).join(''),
       index,
-      logprobs: reportsTokens ? toLogprobs(pieces.flatMap((piece) => piece.tokens)) : null,
+      logprobs: view.logprobs ? toLegacyLogprobs(pieces.flatMap((piece) => piece.tokens)) : null,
       finish_reason: finishReason(pieces),
       stop_reason: pieces.at(-1)?.stopReason ?? null,
+      ...(view.tokenIds
+        ? {
+            token_ids: pieces.flatMap((piece) => piece.tokenIds),
+            prompt_token_ids: copy(pieces[0]?.prompt?.tokenIds),
+          }
+        : {}),
+      ...(view.promptLogprobs
+        ? { prompt_logprobs: (pieces[0]?.prompt?.tokens ?? []).map(toPromptLogprobs) }
+        : {}),
     }));
   return { ...header, choices, usage: toUsage(usage) };
+}
+
+function copy(ids: readonly number[] | undefined): number[] | null {
+  return ids === undefined ? null : [...ids];
 }
 
 function groupByIndex(deltas: readonly ChoiceDelta[]): Map<number, ChoiceDelta[]> {
@@ -106,28 +130,4 @@ function finishReason(pieces: readonly ChoiceDelta[]): FinishReason {
   const reason = pieces.at(-1)?.finishReason;
   assert(reason != null, 'the last piece of an answer says why it ended');
   return reason;
-}
-
-function toLogprobs(tokens: readonly GeneratedToken[]): CompletionLogprobs {
-  return {
-    tokens: tokens.map((token) => token.text),
-    token_logprobs: tokens.map(({ logprob }) => (logprob === null ? null : finite(logprob))),
-    top_logprobs: tokens.map((token) => topLogprobs(token)),
-    text_offset: tokens.map((token) => token.textOffset),
-  };
-}
-
-/** The alternatives and the token itself. Of tokens that read the same, the most probable counts. */
-function topLogprobs(token: GeneratedToken): Record<string, number> | null {
-  if (token.logprob === null || token.top === null) return null;
-  const entries = [...token.top, { text: token.text, logprob: token.logprob }];
-  const best = new Map<string, number>();
-  for (const { text, logprob } of entries) {
-    best.set(text, Math.max(finite(logprob), best.get(text) ?? LOWEST_LOGPROB));
-  }
-  return Object.fromEntries(best);
-}
-
-function finite(logprob: number): number {
-  return Math.max(logprob, LOWEST_LOGPROB);
 }

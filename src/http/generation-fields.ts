@@ -1,5 +1,7 @@
 // From the fields that every generating route takes, in the wire's words, to the generation request's.
 import { cacheScope } from './cache-scope.ts';
+import type { Limits } from './limits.ts';
+import { choosePolicy } from './policy-choice.ts';
 import type { AnswerFields } from './schema/answer-fields.ts';
 import type { PolicyFields } from './schema/policy-fields.ts';
 import type { SamplingFields } from './schema/sampling-fields.ts';
@@ -7,11 +9,9 @@ import type { SamplingFields } from './schema/sampling-fields.ts';
 /** Who asks, as long as requests carry no key. */
 const ANYONE = null;
 
-export function toPolicy(body: PolicyFields) {
+export function toPolicy(body: PolicyFields & { model: string }, limits: Limits) {
   return {
-    extraction: body.extraction ?? null,
-    beta: body.beta ?? null,
-    q: body.q ?? null,
+    ...choosePolicy(body, limits),
     priority: body.priority ?? 0,
     cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
   };
@@ -29,6 +29,8 @@ export function toSampling(body: SamplingFields & Pick<AnswerFields, 'seed'>) {
     topK: Math.max(0, body.top_k ?? 0),
     topP: body.top_p ?? 1,
     minP: body.min_p ?? 0,
+    allowedTokenIds: body.allowed_token_ids ?? null,
+    bannedWords: body.bad_words ?? [],
     seed: body.seed ?? null,
   };
 }
@@ -39,5 +41,7 @@ export function toEnding(body: SamplingFields & Pick<AnswerFields, 'stop'>) {
     stopStrings: typeof body.stop === 'string' ? [body.stop] : (body.stop ?? []),
     stopTokenIds: body.stop_token_ids ?? [],
     ignoreEos: body.ignore_eos ?? false,
+    includeStop: body.include_stop_str_in_output ?? false,
+    skipSpecialTokens: body.skip_special_tokens ?? true,
   };
 }

@@ -7,4 +7,9 @@ export interface Limits {
   /** Most answers: prompts times `n`. */
   readonly maxN: number;
   readonly maxBeta: number;
+  readonly maxStopStrings: number;
+  /** Longest stop string, and longest of `bad_words`. */
+  readonly maxStopChars: number;
+  /** Most token ids, or words, in one list that changes what is drawn. */
+  readonly maxTokenIds: number;
 }

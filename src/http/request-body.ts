@@ -37,7 +37,7 @@ function parseJson(text: string): unknown {
 
 function describeProblem(error: z.ZodError, value: unknown): ServerError {
   const [issue] = error.issues;
-  const path = issue?.path ?? [];
+  const path = issue === undefined ? [] : problemPath(issue);
   if (path.length === 0) {
     return new ServerError('invalid_request', 'The body must be a JSON object.');
   }
@@ -50,6 +50,12 @@ function describeProblem(error: z.ZodError, value: unknown): ServerError {
   return new ServerError('invalid_request', message, { param });
 }
 
+/** An unknown field is itself the problem, not the object it is in. */
+function problemPath(issue: z.core.$ZodIssue): readonly PropertyKey[] {
+  if (issue.code !== 'unrecognized_keys') return issue.path;
+  return [...issue.path, ...issue.keys.slice(0, 1)];
+}
+
 function property(value: unknown, key: PropertyKey): unknown {
   return typeof value === 'object' && value !== null ? Reflect.get(value, key) : undefined;
 }
@@ -57,7 +63,8 @@ function property(value: unknown, key: PropertyKey): unknown {
 function formatPath(path: readonly PropertyKey[]): string {
   return path.reduce<string>((text, key) => {
     if (typeof key === 'number') return `${text}[${key}]`;
-    return text === '' ? String(key) : `${text}.${String(key)}`;
+    const name = String(key).slice(0, 64);
+    return text === '' ? name : `${text}.${name}`;
   }, '');
 }
 

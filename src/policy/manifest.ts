@@ -33,6 +33,13 @@ export const manifestSchema = z.object({
   }),
   /** π_φ below which the ratio form counts a token as unsupported. */
   support_threshold: z.number().positive(),
+  /** How a text with a gap is written as a prompt, with {prefix} and {suffix} where they go; absent where it was not trained on that. */
+  fill_in_the_middle: z
+    .string()
+    .refine((template) => template.includes('{prefix}') && template.includes('{suffix}'), {
+      error: 'must have {prefix} and {suffix}',
+    })
+    .nullish(),
   /** What it was trained on and how: shown, never interpreted. */
   training: z.record(z.string(), z.unknown()),
   /** sha256 of every other file of the folder, lower-case hex. */

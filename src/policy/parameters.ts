@@ -42,6 +42,10 @@ export interface ScoreEditParameters {
   readonly logitBias: readonly (readonly [tokenId: number, bias: number])[];
   /** Until so many tokens are drawn, none that ends the answer is. */
   readonly minTokens: number;
+  /** Only these may be drawn; null allows all. */
+  readonly allowedTokenIds: readonly number[] | null;
+  /** Rows of tokens that may not appear in the answer: the last of one is not drawn after the others. */
+  readonly bannedSequences: readonly (readonly number[])[];
 }
 
 /** The three numbers the step graph takes for each row it scores. */

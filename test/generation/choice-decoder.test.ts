@@ -24,9 +24,16 @@ const plain: ChoiceOptions = {
   promptIds: [],
   maxTokens: 1000,
   stopStrings: [],
-  reportsTokens: true,
+  includeStop: false,
+  topLogprobs: 0,
+  promptLogprobs: null,
+  details: false,
   echoText: null,
 };
+
+function voiceOf(tokenizer: TextTokenizer) {
+  return { tokenizer, supportThreshold: 0.001, special: 'dropped' } as const;
+}
 
 /** Everything one answer gives out; ends early at a stop string, as the generator does. */
 function decode(
@@ -34,7 +41,7 @@ function decode(
   ids: readonly number[],
   options: Partial<ChoiceOptions> = {},
 ): ChoiceDelta[] {
-  const decoder = new ChoiceDecoder(tokenizer, { ...plain, ...options });
+  const decoder = new ChoiceDecoder(voiceOf(tokenizer), { ...plain, ...options });
   const deltas: ChoiceDelta[] = [];
   for (const id of ids) {
     const delta = decoder.acceptToken(token(id));
@@ -57,9 +64,9 @@ describe('ChoiceDecoder', () => {
       finishReason: 'stop',
       stopReason: 'bc',
     });
-    const decoder = new ChoiceDecoder(tokenizer, { ...plain, index: 3 });
+    const decoder = new ChoiceDecoder(voiceOf(tokenizer), { ...plain, index: 3 });
     const last = decoder.finish('stop', 7);
-    expect(last).toEqual({ index: 3, text: '', tokens: [], finishReason: 'stop', stopReason: 7 });
+    expect(last).toMatchObject({ index: 3, text: '', finishReason: 'stop', stopReason: 7 });
     expect(decode(tokenizer, abc).map(({ stopReason }) => stopReason)).not.toContain(
       expect.anything(),
     );

@@ -1,9 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { z } from 'zod';
 import { samplingFields } from '../../src/http/schema/sampling-fields.ts';
+import { LIMITS } from './test-app.ts';
 
 describe('logit_bias', () => {
-  const schema = z.object(samplingFields());
+  const schema = z.object(samplingFields(LIMITS));
   const biasesOf = (count: number) =>
     Object.fromEntries(Array.from({ length: count }, (_, id) => [id, 1]));
 

@@ -17,6 +17,9 @@ export const LIMITS: Limits = {
   maxLogprobs: 5,
   maxN: 4,
   maxBeta: 100,
+  maxStopStrings: 4,
+  maxStopChars: 256,
+  maxTokenIds: 1024,
 };
 
 export const PROMPT = 'Wordle:\n';

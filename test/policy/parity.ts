@@ -96,6 +96,8 @@ export function editParameters(vector: WireEdits): ScoreEditParameters {
     frequencyPenalty: vector.frequency_penalty,
     logitBias: vector.logit_bias,
     minTokens: vector.min_tokens,
+    allowedTokenIds: null,
+    bannedSequences: [],
   };
 }
 

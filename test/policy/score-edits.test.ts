@@ -13,6 +13,8 @@ const neutral: ScoreEditParameters = {
   repetitionPenalty: 1,
   logitBias: [],
   minTokens: 0,
+  allowedTokenIds: null,
+  bannedSequences: [],
 };
 
 function editsOf(
@@ -50,6 +52,19 @@ function scoreNaively(
   return logprob + logNormalizer;
 }
 
+/** No row of banned tokens may be complete, unless every other token is masked. */
+function banNaively(
+  scores: readonly number[],
+  sequences: readonly (readonly number[])[],
+  answerIds: readonly number[],
+): readonly number[] {
+  const banned = scores.map((score, id) => {
+    const answer = `,${[...answerIds, id].join()}`;
+    return sequences.some((row) => answer.endsWith(`,${row.join()}`)) ? reservedScore : score;
+  });
+  return banned.some((score) => score !== reservedScore) ? banned : scores;
+}
+
 const anyId = fc.integer({ min: 0, max: vocabularySize - 1 });
 
 const anyCase = fc.record({
@@ -61,6 +76,8 @@ const anyCase = fc.record({
       selector: ([id]) => id,
     }),
     minTokens: fc.integer({ min: 0, max: 4 }),
+    allowedTokenIds: fc.option(fc.uniqueArray(anyId, { minLength: 1, maxLength: 8 })),
+    bannedSequences: fc.array(fc.array(anyId, { minLength: 1, maxLength: 3 }), { maxLength: 4 }),
   }),
   scores: fc.array(fc.integer({ min: -400, max: 400 }), {
     minLength: vocabularySize,
@@ -96,11 +113,14 @@ describe('ScoreEdits', () => {
         const logNormalizer = 60;
         const before = [...scores];
         const edits = editsOf(parameters, promptIds, answerIds, endingIds);
-        const expected = Array.from(scores, (score, id) =>
-          id === reserved || (answerIds.length < parameters.minTokens && endingIds.includes(id))
+        const unbanned = Array.from(scores, (score, id) =>
+          id === reserved ||
+          (answerIds.length < parameters.minTokens && endingIds.includes(id)) ||
+          parameters.allowedTokenIds?.includes(id) === false
             ? reservedScore
             : scoreNaively(score, id, logNormalizer, parameters, promptIds, answerIds),
         );
+        const expected = banNaively(unbanned, parameters.bannedSequences, answerIds);
         edits.apply(scores, logNormalizer);
         if (!edits.isActive) expect([...scores]).toEqual(before);
         for (const [id, score] of expected.entries()) {
@@ -120,6 +140,13 @@ describe('ScoreEdits', () => {
     expect(editsOf({ minTokens: 2 }, [3], [5], [2]).isActive).toBe(true);
     expect(editsOf({ minTokens: 2 }, [3], [5, 5], [2]).isActive).toBe(false);
     expect(editsOf({ minTokens: 2 }, [3], [], []).isActive).toBe(false);
+  });
+
+  it('lets a banned token through where no other is left', () => {
+    const edits = editsOf({ allowedTokenIds: [3, 4], bannedSequences: [[3], [5, 4]] }, [], [5]);
+    const scores = new Float32Array(vocabularySize).fill(-1);
+    edits.apply(scores, 0);
+    expect([scores[3], scores[4], scores[5]]).toEqual([-1, -1, reservedScore]);
   });
 
   it('has room for as many different tokens as there are', () => {

@@ -5,10 +5,12 @@ import type { Generation } from '../../generation/generator.ts';
 import type { ChoiceDelta } from '../../generation/request.ts';
 import {
   type CompletionHeader,
+  type CompletionView,
   toChunk,
   toCompletion,
   toGenerationRequest,
   toUsage,
+  toView,
 } from '../completion-wire.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -30,7 +32,9 @@ export function completions(services: GenerationServices) {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
     assertServed(engine, body.model, 'model');
-    const generation = generator.start(toGenerationRequest(body), context.var.abort.signal);
+    const request = toGenerationRequest(body, services.limits);
+    const view = toView(body, request);
+    const generation = generator.start(request, context.var.abort.signal);
     const header: CompletionHeader = {
       id: `cmpl-${randomUUID()}`,
       object: 'text_completion',
@@ -40,36 +44,35 @@ export function completions(services: GenerationServices) {
     };
     const response =
       body.stream === true
-        ? streamGeneration(context, services, chunks(body, header, generation), generation)
-        : await whole(context, body, header, generation);
+        ? streamGeneration(context, services, chunks(body, header, view, generation), generation)
+        : await whole(context, header, view, generation);
     return nameIgnoredFields(response, ignoredFields);
   };
 }
 
 async function whole(
   context: Context<AppEnv>,
-  body: CompletionBody,
   header: CompletionHeader,
+  view: CompletionView,
   generation: Generation,
 ): Promise<Response> {
   const deltas: ChoiceDelta[] = [];
   for await (const delta of generation.deltas) deltas.push(delta);
   logUsage(context, generation);
-  return Response.json(toCompletion(header, deltas, reportsTokens(body), generation.usage()));
+  return Response.json(toCompletion(header, deltas, view, generation.usage()));
 }
 
 async function* chunks(
   body: CompletionBody,
   header: CompletionHeader,
+  view: CompletionView,
   generation: Generation,
 ): AsyncGenerator<CompletionChunk> {
   const includesUsage = body.stream_options?.include_usage === true;
+  const isContinuous = body.stream_options?.continuous_usage_stats === true;
   for await (const delta of generation.deltas) {
-    yield toChunk(header, delta, reportsTokens(body), includesUsage ? null : undefined);
+    const usage = isContinuous ? generation.usage() : null;
+    yield toChunk(header, delta, view, includesUsage ? usage : undefined);
   }
   if (includesUsage) yield { ...header, choices: [], usage: toUsage(generation.usage()) };
-}
-
-function reportsTokens(body: CompletionBody): boolean {
-  return body.logprobs != null;
 }

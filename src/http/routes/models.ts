@@ -2,6 +2,7 @@
 import type { Context } from 'hono';
 import type { Engine } from '../../engine/client.ts';
 import { ServerError } from '../../errors.ts';
+import { modelId } from '../policy-choice.ts';
 import type { Model } from '../schema/model-response.ts';
 
 export function listModels(engine: Engine) {
@@ -18,7 +19,7 @@ export function getModel(engine: Engine) {
 
 export function assertServed(engine: Engine, id: string, param: string | undefined): void {
   const served = engine.manifest.id;
-  if (id === served) return;
+  if (modelId(id) === served) return;
   const shown = JSON.stringify(id.slice(0, 64));
   throw new ServerError(
     'model_not_found',

@@ -1,5 +1,6 @@
 // How an answer is drawn again, where it ends and how it is sent: what every generating route takes.
 import { z } from 'zod';
+import type { Limits } from '../limits.ts';
 import { booleanField, integerField, isIllFormed } from './fields.ts';
 
 export interface AnswerFields {
@@ -13,18 +14,19 @@ export function seedField() {
   });
 }
 
-export function stopField() {
-  const rule = 'must be a string or a list of at most 4 strings, each of 1 to 256 characters';
+export function stopField({ maxStopStrings, maxStopChars }: Limits) {
+  const rule = `must be a string or a list of at most ${maxStopStrings} strings, each of 1 to ${maxStopChars} characters`;
   const stopString = z
     .string(rule)
     .min(1, rule)
-    .max(256, rule)
+    .max(maxStopChars, rule)
     .refine((stop) => !isIllFormed(stop), { error: 'must be well-formed Unicode' });
   return z
-    .union([stopString, z.array(stopString).max(4)], rule)
+    .union([stopString, z.array(stopString).max(maxStopStrings)], rule)
     .nullish()
     .meta({
-      description: 'Strings that end an answer; they are cut from its text.',
+      description:
+        'Strings that end an answer; they are cut from its text unless `include_stop_str_in_output`.',
     });
 }
 
@@ -39,6 +41,9 @@ export function streamFields() {
         {
           include_usage: booleanField().nullish().meta({
             description: 'End the stream with a chunk that has the usage and no choices.',
+          }),
+          continuous_usage_stats: booleanField().nullish().meta({
+            description: 'With `include_usage`, every chunk has the usage up to it.',
           }),
         },
         'must be an object',

@@ -3,12 +3,13 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
+import { findProblem } from './completion-rules.ts';
 import {
   booleanField,
   integerField,
   isIllFormed,
   MAX_INT32,
-  neutralField,
+  modelField,
   textField,
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
@@ -19,17 +20,18 @@ export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>
 export function completionRequestSchema(limits: Limits) {
   return z
     .object({
-      model: textField().meta({ description: 'Id of the policy, as GET /v1/models lists it.' }),
+      model: modelField(),
       prompt: promptSchema(limits),
-      max_tokens: integerField(1, MAX_INT32).nullish().meta({
-        description: 'Most tokens of an answer. Left out: 16, or as many as fit after the prompt.',
+      max_tokens: integerField(0, MAX_INT32).nullish().meta({
+        description:
+          'Most tokens of an answer. Left out: 16, or as many as fit after the prompt. 0 only scores the prompt, with `echo` or `prompt_logprobs`.',
         default: 16,
       }),
       n: integerField(1, limits.maxN).nullish().meta({
         description: 'Answers to each prompt.',
         default: 1,
       }),
-      stop: stopField(),
+      stop: stopField(limits),
       seed: seedField(),
       ...streamFields(),
       logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
@@ -43,28 +45,34 @@ export function completionRequestSchema(limits: Limits) {
       user: textField().nullish().meta({ description: 'Accepted and not used.' }),
       ...policyFields(limits),
       best_of: integerField(1, limits.maxN).nullish().meta({
-        description: 'Only 1 or the value of `n`: answers are not ranked.',
+        description:
+          'Answers to write to each prompt, of which the `n` with the highest mean log-probability per token are given, best first. At least `n`, whose value it takes when left out. Not with `stream`, unless it is `n`.',
       }),
-      suffix: neutralField('').nullish(),
-      ...samplingFields(),
+      suffix: textField().nullish().meta({
+        description:
+          'Text behind the gap that the answer fills, for a policy whose manifest has a fill_in_the_middle template.',
+      }),
+      prompt_logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
+        description:
+          "Report the log-probability of each of the prompt's tokens, and of this many alternatives, by token id. Not with `stream`.",
+      }),
+      return_token_ids: booleanField().nullish().meta({
+        description:
+          'Report the ids of the tokens of each answer (but not of the one that ended it) and of its prompt.',
+        default: false,
+      }),
+      truncate_prompt_tokens: integerField(-1, MAX_INT32)
+        .refine((count) => count !== 0, { error: 'must be -1 or at least 1' })
+        .nullish()
+        .meta({
+          description:
+            'Keep only so many of the last tokens of each prompt; -1 keeps as many as leave room for `max_tokens`.',
+        }),
+      ...samplingFields(limits),
     })
     .superRefine((body, context) => {
-      const n = body.n ?? 1;
-      if (body.best_of != null && body.best_of !== 1 && body.best_of !== n) {
-        context.addIssue({
-          code: 'custom',
-          path: ['best_of'],
-          message: `is not supported; leave it out or set it to the value of n (${n})`,
-        });
-      }
-      const answers = promptList(body.prompt).length * n;
-      if (answers > limits.maxN) {
-        context.addIssue({
-          code: 'custom',
-          path: [body.n == null ? 'prompt' : 'n'],
-          message: `must make at most ${limits.maxN} answers (prompts times n), not ${answers}`,
-        });
-      }
+      const [field, message] = findProblem(body, promptList(body.prompt).length, limits) ?? [];
+      if (field !== undefined) context.addIssue({ code: 'custom', path: [field], message });
     });
 }
 

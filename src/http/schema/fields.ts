@@ -35,21 +35,31 @@ export function textField() {
   return z.string('must be a string');
 }
 
+export function modelField() {
+  return textField().meta({
+    description:
+      'Id of the policy, as GET /v1/models lists it; with controls behind it where wanted: `wordle@beta=8`.',
+  });
+}
+
 export function boundedTextField(min: number, max: number) {
   const rule = `must be a string of ${min} to ${max} characters`;
   return z.string(rule).min(min, rule).max(max, rule);
 }
 
-export function choiceField<const T extends readonly [string, ...string[]]>(values: T) {
-  return z.enum(values, `must be one of ${values.join(', ')}`);
+/** An object without fields of other names, which a misspelt one must not pass for. */
+export function strictField<Shape extends z.ZodRawShape>(shape: Shape) {
+  const known = Object.keys(shape).join(', ');
+  return z.strictObject(shape, {
+    error: ({ code }) =>
+      code === 'unrecognized_keys'
+        ? `is unknown; the fields here are ${known}`
+        : 'must be an object',
+  });
 }
 
-/** A field that other servers act on and this one does not: only the value that changes nothing passes. */
-export function neutralField<const T extends number | string>(neutral: T) {
-  return z.literal(
-    neutral,
-    `is not supported; leave it out or set it to ${JSON.stringify(neutral)}`,
-  );
+export function choiceField<const T extends readonly [string, ...string[]]>(values: T) {
+  return z.enum(values, `must be one of ${values.join(', ')}`);
 }
 
 /** Half a surrogate pair, which no tokenizer and no client can carry. */

@@ -1,7 +1,9 @@
 // How a request's tokens are drawn, in the order in which the fields act, and which tokens end an answer.
 import { z } from 'zod';
+import type { Limits } from '../limits.ts';
 import {
   booleanField,
+  boundedTextField,
   type Fields,
   integerField,
   MAX_INT32,
@@ -9,14 +11,12 @@ import {
   positiveField,
 } from './fields.ts';
 
-const MAX_BIASED_TOKENS = 1024;
-const MAX_STOP_TOKENS = 1024;
 const MAX_REPETITION_PENALTY = 100;
 const TOKEN_ID = /^(0|[1-9][0-9]{0,9})$/;
 
 export type SamplingFields = Fields<typeof samplingFields>;
 
-export function samplingFields() {
+export function samplingFields(limits: Limits) {
   return {
     repetition_penalty: positiveField(MAX_REPETITION_PENALTY).nullish().meta({
       description:
@@ -32,13 +32,24 @@ export function samplingFields() {
         'Subtracted from the log-probability of a token once for each time it is in the answer so far.',
       default: 0,
     }),
-    logit_bias: logitBiasField().nullish().meta({
+    logit_bias: logitBiasField(limits).nullish().meta({
       description: 'Added to the log-probabilities of tokens, by token id.',
     }),
     min_tokens: integerField(0, MAX_INT32).nullish().meta({
       description:
         'Until the answer has so many tokens, none is drawn that would end it: no end of sequence and none of `stop_token_ids`. Stop strings end it all the same.',
       default: 0,
+    }),
+    allowed_token_ids: tokenIdsField(limits)
+      .min(1, 'must have at least 1 token id')
+      .nullish()
+      .meta({
+        description:
+          "Only these are drawn; an end of sequence that is not among them is not. Left out: all of the policy's.",
+      }),
+    bad_words: badWordsField(limits).nullish().meta({
+      description:
+        'Texts that an answer must not have, as the tokens that spell them, with and without a space before: their last token is not drawn behind the others, unless no other is left.',
     }),
     temperature: numberField(0, 2).nullish().meta({
       description: 'Divides the log-probabilities; 0 takes the most probable token.',
@@ -57,11 +68,17 @@ export function samplingFields() {
         'Sample from the tokens that are at least this share as probable as the most probable one.',
       default: 0,
     }),
-    stop_token_ids: z
-      .array(integerField(0, MAX_INT32), 'must be a list of token ids')
-      .max(MAX_STOP_TOKENS, `must have at most ${MAX_STOP_TOKENS} token ids`)
+    stop_token_ids: tokenIdsField(limits)
       .nullish()
       .meta({ description: 'Tokens that end an answer; they are no part of it.' }),
+    include_stop_str_in_output: booleanField().nullish().meta({
+      description: 'The stop string or stop token that ended an answer is part of its text.',
+      default: false,
+    }),
+    skip_special_tokens: booleanField().nullish().meta({
+      description: 'Special tokens have no text; false writes their names.',
+      default: true,
+    }),
     ignore_eos: booleanField().nullish().meta({
       description:
         "The policy's end-of-sequence tokens do not end an answer: they count as tokens like others, and have no text.",
@@ -70,7 +87,19 @@ export function samplingFields() {
   };
 }
 
-function logitBiasField() {
+function tokenIdsField({ maxTokenIds }: Limits) {
+  return z
+    .array(integerField(0, MAX_INT32), 'must be a list of token ids')
+    .max(maxTokenIds, `must have at most ${maxTokenIds} token ids`);
+}
+
+function badWordsField({ maxTokenIds, maxStopChars }: Limits) {
+  return z
+    .array(boundedTextField(1, maxStopChars), 'must be a list of strings')
+    .max(maxTokenIds, `must have at most ${maxTokenIds} strings`);
+}
+
+function logitBiasField({ maxTokenIds }: Limits) {
   return z
     .record(z.string(), numberField(-100, 100), 'must be an object')
     .superRefine((biases, context) => {
@@ -80,8 +109,8 @@ function logitBiasField() {
         const shown = JSON.stringify(wrong.slice(0, 60));
         context.addIssue({ code: 'custom', message: `must have token ids as keys, not ${shown}` });
       }
-      if (keys.length > MAX_BIASED_TOKENS) {
-        const message = `must have at most ${MAX_BIASED_TOKENS} tokens, not ${keys.length}`;
+      if (keys.length > maxTokenIds) {
+        const message = `must have at most ${maxTokenIds} tokens, not ${keys.length}`;
         context.addIssue({ code: 'custom', message });
       }
     });

@@ -12,6 +12,8 @@ export interface BareSettings {
   /** Tokens a row's cache holds. */
   readonly cacheLength: number;
   readonly threads: number;
+  /** Whether a step graph runs its value model. */
+  readonly usesValue: boolean;
 }
 
 export class BareGraph {
@@ -63,7 +65,7 @@ function allocate(memory: Memory, value: GraphValue, settings: BareSettings): Te
   return memory.allocate(value.elementType, shape);
 }
 
-function fill(tensor: Tensor, name: string, { past }: BareSettings): void {
+function fill(tensor: Tensor, name: string, { past, usesValue }: BareSettings): void {
   const buffer = tensor.hostBuffer();
   new Uint8Array(buffer).fill(0);
   if (name === 'input_ids') new BigInt64Array(buffer).fill(2n);
@@ -72,5 +74,7 @@ function fill(tensor: Tensor, name: string, { past }: BareSettings): void {
   else if (name === 'score_index') {
     const index = new BigInt64Array(buffer);
     for (let row = 0; row < index.length; row++) index[row] = BigInt(row);
-  } else if (name === 'beta' || name === 'behavior_weight') new Float32Array(buffer).fill(1);
+  } else if (name === 'behavior_weight') new Float32Array(buffer).fill(1);
+  else if (name === 'beta') new Float32Array(buffer).fill(Number(usesValue));
+  else if (name === 'use_value') new Uint8Array(buffer).fill(Number(usesValue));
 }

@@ -19,12 +19,20 @@ export function engineStepTable(times: readonly StepTimes[]): string {
 
 export function twoModelTable(times: readonly TwoModelTimes[]): string {
   return table(
-    ['batch', 'two models, ms', 'one model, ms', 'two to one', 'two to each alone in turn'],
-    times.map(({ batch, bothMs, oneMs, toOne, toEachAlone }) => [
+    [
+      'batch',
+      'two models, ms',
+      'one model, ms',
+      'two to one',
+      'two at β 0 to one',
+      'two to each alone in turn',
+    ],
+    times.map(({ batch, bothMs, oneMs, toOne, idleToOne, toEachAlone }) => [
       String(batch),
       bothMs.toFixed(1),
       oneMs.toFixed(1),
       `${toOne.toFixed(2)} ×`,
+      `${idleToOne.toFixed(2)} ×`,
       `${toEachAlone.toFixed(2)} ×`,
     ]),
   );

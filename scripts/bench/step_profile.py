@@ -43,7 +43,9 @@ class ProfiledRunner(GraphRunner):
         """By operator, a step."""
         spent: dict[str, float] = defaultdict(float)
         for event in json.loads(Path(self._session.end_profiling()).read_text()):
-            if event["cat"] == "Node" and event["name"].endswith("_kernel_time"):
+            # An If's time is that of the nodes in its branch, which have events of their own.
+            is_kernel = event["cat"] == "Node" and event["name"].endswith("_kernel_time")
+            if is_kernel and event["args"]["op_name"] != "If":
                 spent[event["args"]["op_name"]] += event["dur"] / STEPS
         return spent
 

@@ -1,10 +1,15 @@
-// What the second model costs: the step graph of both against each one's own graph, in turns.
+// What the second model costs: the step graph of both, and at β 0, against each one's own graph, in turns.
 import { join } from 'node:path';
 import { Runtime } from '../../src/onnx/runtime.ts';
 import { BareGraph } from './bare-graph.ts';
 import { median, medianRatio } from './statistics.ts';
 
-const graphs = ['step.onnx', 'behavior.onnx', 'value.onnx'] as const;
+const graphs = [
+  { file: 'step.onnx', usesValue: true },
+  { file: 'step.onnx', usesValue: false },
+  { file: 'behavior.onnx', usesValue: false },
+  { file: 'value.onnx', usesValue: false },
+] as const;
 const warmUpTurns = 3;
 
 export interface TwoModelTimes {
@@ -13,6 +18,8 @@ export interface TwoModelTimes {
   readonly oneMs: number;
   /** Both models and their combination, to the behavior model alone. */
   readonly toOne: number;
+  /** The same graph where every β is 0, to the behavior model alone. */
+  readonly idleToOne: number;
   /** Both models and their combination, to one run of each after the other. */
   readonly toEachAlone: number;
 }
@@ -25,9 +32,10 @@ export function measureTwoModels(
 ): TwoModelTimes {
   const runtime = new Runtime(null);
   const opened = graphs.map(
-    (name) =>
+    ({ file, usesValue }) =>
       new BareGraph(runtime, {
-        path: join(folder, name),
+        path: join(folder, file),
+        usesValue,
         batch,
         past: 64,
         cacheLength: 128,
@@ -46,13 +54,14 @@ export function measureTwoModels(
   }
   for (const graph of opened) graph.release();
   runtime.release();
-  const [both = [], behavior = [], value = []] = times;
+  const [both = [], idle = [], behavior = [], value = []] = times;
   const eachAlone = behavior.map((ms, step) => ms + (value[step] ?? Number.NaN));
   return {
     batch,
     bothMs: median(both),
     oneMs: median(behavior),
     toOne: medianRatio(both, behavior),
+    idleToOne: medianRatio(idle, behavior),
     toEachAlone: medianRatio(both, eachAlone),
   };
 }

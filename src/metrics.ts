@@ -95,7 +95,7 @@ export function createMetrics(engine: EngineLoad) {
   });
   const stepDuration = new Histogram({
     name: 'qsft_step_duration_seconds',
-    help: 'One step of both models.',
+    help: 'One step of both models, or of the behavior model alone where every beta is 0.',
     labelNames: ['kind'],
     buckets: LATENCY_SECONDS,
     registers,
@@ -108,7 +108,7 @@ export function createMetrics(engine: EngineLoad) {
   });
   const value = new Histogram({
     name: 'qsft_value_of_chosen_token',
-    help: "The value model's probability of each generated token, its estimate of Q.",
+    help: "The value model's probability of each generated token, its estimate of Q; none at beta 0.",
     buckets: [0.001, 0.01, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1],
     registers,
   });
@@ -149,10 +149,10 @@ export function createMetrics(engine: EngineLoad) {
       promptTokens.inc(started.promptTokens);
       beta.observe(started.beta);
     },
-    tokenGenerated(token: { seconds: number; isFirst: boolean; value: number; kl: number }) {
+    tokenGenerated(token: { seconds: number; isFirst: boolean; value: number | null; kl: number }) {
       completionTokens.inc();
       (token.isFirst ? timeToFirstToken : interToken).observe(token.seconds);
-      value.observe(token.value);
+      if (token.value !== null) value.observe(token.value);
       kl.observe(token.kl);
     },
     choiceEnded(outcome: string) {

@@ -90,8 +90,8 @@ export interface TokenEvent {
   readonly logprob: number;
   /** log π_φ of the token. */
   readonly behaviorLogprob: number;
-  /** p_θ of the token. */
-  readonly value: number;
+  /** p_θ of the token; null for a sequence that does not need the value model. */
+  readonly value: number | null;
   /** KL(π̂ ‖ π_φ) of this step, in nats. */
   readonly kl: number;
   /** Present when the request asked for `topLogprobs`. */

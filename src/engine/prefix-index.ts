@@ -1,12 +1,13 @@
 // Which slot already holds most of a prompt. Prefixes are compared token by token, so there is no index to keep in step
 // with the slots; a prompt that shares nothing with a slot costs one comparison.
 
-/** Tokens of which the first `past` are in the cache. */
+/** Tokens of which the first `past` are in the behavior model's cache, and the first `valuePast` in both models'. */
 export interface Prefix {
   /** Only sequences of the same scope may see it. */
   readonly scope: string;
   readonly tokens: Int32Array;
   readonly past: number;
+  readonly valuePast: number;
 }
 
 export interface PrefixMatch {
@@ -19,6 +20,8 @@ export interface Prompt {
   readonly scope: string;
   readonly tokens: Int32Array;
   readonly length: number;
+  /** Only what both models have run is of use to it. */
+  readonly needsValue: boolean;
 }
 
 /**
@@ -32,8 +35,10 @@ export function longestPrefix(
 ): PrefixMatch | null {
   let best: PrefixMatch | null = null;
   for (const holder of holders) {
-    if (holder === null || holder.past < (best?.tokens ?? atLeast)) continue;
-    const tokens = sharedTokens(prompt, holder, holder.past);
+    if (holder === null) continue;
+    const usable = prompt.needsValue ? holder.valuePast : holder.past;
+    if (usable < (best?.tokens ?? atLeast)) continue;
+    const tokens = sharedTokens(prompt, holder, usable);
     const isBetter =
       best === null
         ? tokens >= atLeast

@@ -6,7 +6,7 @@
 // - priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
 //   and with tokens in the cache a sequence is prefilled alone.
 import type { StepBatch } from '../policy/step-batch.ts';
-import { tokensRun } from '../policy/step-batch.ts';
+import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 import { longestPrefix, type PrefixMatch, type Prompt, sharedTokens } from './prefix-index.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
@@ -101,9 +101,14 @@ export class Scheduler {
 
   /** `tokens[i]` was drawn for row i of the plan, if that row has run all its tokens. */
   commit({ kind, rows, width }: StepPlan, tokens: ArrayLike<number>): readonly Outcome[] {
-    const outcomes = rows.map((sequence, index) =>
-      this.#advance(sequence, width, tokens[index] ?? -1),
-    );
+    const isValued = usesValue(rows);
+    const outcomes = rows.map((sequence, index) => {
+      const { past, valuePast } = sequence;
+      const outcome = this.#advance(sequence, width, tokens[index] ?? -1);
+      // Behind tokens that the value model has not run, what it made of these is rubbish.
+      if (isValued && valuePast === past) sequence.valuePast = sequence.past;
+      return outcome;
+    });
     if (kind === 'prefill') this.#promote(outcomes);
     else if (outcomes.some(({ finish }) => finish !== null)) this.#decoding = goingOn(outcomes);
     for (const { sequence, finish } of outcomes) if (finish !== null) this.#vacate(sequence);
@@ -188,8 +193,7 @@ export class Scheduler {
     const { minReuse } = this.#limits;
     const prompt = reusablePart(next);
     return (
-      group.some((other) => sharedTokens(prompt, other, other.length) >= minReuse) ||
-      this.#match(next) !== null
+      group.some((other) => willShare(prompt, other) >= minReuse) || this.#match(next) !== null
     );
   }
 
@@ -212,6 +216,7 @@ export class Scheduler {
       this.#slots.copy(holder, this.#slots.slotOf(sequence), tokens);
     }
     sequence.past = tokens;
+    sequence.valuePast = Math.min(tokens, holder.valuePast);
     sequence.cached = tokens;
   }
 
@@ -261,7 +266,14 @@ function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
 function reusablePart(sequence: Sequence): Prompt {
   const { scoreFrom } = sequence.request;
   if (scoreFrom === null) return sequence;
-  return { scope: sequence.scope, tokens: sequence.tokens, length: scoreFrom };
+  const { scope, tokens, needsValue } = sequence;
+  return { scope, tokens, length: scoreFrom, needsValue };
+}
+
+/** Leading tokens that `prompt` could take from `other` once that has run. */
+function willShare(prompt: Prompt, other: Sequence): number {
+  if (prompt.needsValue && !other.needsValue) return 0;
+  return sharedTokens(prompt, other, other.length);
 }
 
 function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {

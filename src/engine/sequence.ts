@@ -1,5 +1,5 @@
 // A request on its way through the engine: its tokens and how far each has come. The scheduler alone changes it.
-import { type StepWeights, samplingUnder, stepWeights } from '../policy/parameters.ts';
+import { needsValue, type StepWeights, samplingUnder, stepWeights } from '../policy/parameters.ts';
 import type { PolicyRow } from '../policy/policy.ts';
 import { ScoreEdits } from '../policy/score-edits.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
@@ -8,6 +8,7 @@ export interface Sequence extends PolicyRow {
   readonly request: SequenceRequest;
   length: number;
   past: number;
+  valuePast: number;
   drawn: number;
   weights: StepWeights;
   /** Tokens that end it: the policy's, unless it ignores them, and its own. */
@@ -34,10 +35,12 @@ export function createSequence(request: SequenceRequest, vocabulary: Vocabulary)
     tokens,
     length: promptIds.length,
     past: 0,
+    valuePast: 0,
     drawn: 0,
     cached: 0,
     scope: request.cacheScope,
     weights: stepWeights(policy, 0, maxTokens),
+    needsValue: request.details || needsValue(policy),
     sampling: samplingUnder(policy, sampling),
     edits:
       edits === null

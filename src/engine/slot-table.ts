@@ -107,8 +107,8 @@ export class SlotTable {
 
   /** Its slot keeps what it ran, for whoever can use it, until the slot is needed. */
   retire(holder: Prefix): void {
-    const { scope, tokens, past } = holder;
-    const cache = { scope, tokens: tokens.slice(0, past), past };
+    const { scope, tokens, past, valuePast } = holder;
+    const cache = { scope, tokens: tokens.slice(0, past), past, valuePast };
     this.#holders[this.slotOf(holder)] = cache;
     this.#cached.add(cache);
   }

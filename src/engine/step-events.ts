@@ -1,7 +1,7 @@
 // Turns what a step did into the events its sequences' readers see.
 import type { StepScores } from '../policy/step-outputs.ts';
 import { topTokens } from '../policy/top-tokens.ts';
-import type { RatedToken, SequenceEvent, SequenceRequest, TokenLogprobs } from './messages.ts';
+import type { RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
 import type { Outcome, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -37,7 +37,7 @@ export class StepEvents {
     const positions = this.#prompts.get(sequence) ?? [];
     const start = (scoreFrom ?? 1) + positions.length;
     for (const [offset, tokenId] of promptIds.slice(start, start + width).entries()) {
-      positions.push(tokenLogprobs(tokenId, offset, sequence.request, scores));
+      positions.push(tokenLogprobs(tokenId, offset, sequence, scores));
     }
     this.#prompts.set(sequence, positions);
     const isWhole = token !== null || finish !== null;
@@ -46,19 +46,20 @@ export class StepEvents {
 }
 
 function tokenEvent(
-  { request }: Sequence,
+  sequence: Sequence,
   tokenId: number,
   position: number,
   scores: StepScores,
 ): SequenceEvent {
-  const { logprob, top, kl } = tokenLogprobs(tokenId, position, request, scores);
+  const { request, needsValue } = sequence;
+  const { logprob, top, kl } = tokenLogprobs(tokenId, position, sequence, scores);
   return {
     kind: 'token',
     id: request.id,
     tokenId,
     logprob,
     behaviorLogprob: valueAt(scores.behaviorLogprobs[position], tokenId),
-    value: valueAt(scores.valueProbs[position], tokenId),
+    value: needsValue ? valueAt(scores.valueProbs[position], tokenId) : null,
     kl,
     ...(request.topLogprobs === null ? {} : { top }),
   };
@@ -67,7 +68,7 @@ function tokenEvent(
 function tokenLogprobs(
   tokenId: number,
   position: number,
-  { topLogprobs, details }: SequenceRequest,
+  { request: { topLogprobs, details }, needsValue }: Sequence,
   scores: StepScores,
 ): TokenLogprobs {
   const row = scores.scores[position];
@@ -80,7 +81,9 @@ function tokenLogprobs(
     return { ...rated, details: { behaviorLogprob, value } };
   };
   const ids = topLogprobs !== null && row ? topTokens(row, topLogprobs) : [];
-  return { ...rate(tokenId), top: ids.map(rate), kl: valueAt(scores.kl, position) };
+  // Without the value model π̂ is π_φ, and what the graph gives is rounding.
+  const kl = needsValue ? valueAt(scores.kl, position) : 0;
+  return { ...rate(tokenId), top: ids.map(rate), kl };
 }
 
 function valueAt(values: Float32Array | undefined, index: number): number {

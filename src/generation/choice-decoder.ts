@@ -93,7 +93,10 @@ export class ChoiceDecoder {
     this.#tokenIds.push(event.tokenId);
     const { topLogprobs, details } = this.#options;
     if (topLogprobs !== null) {
-      const rated = details ? { ...event, details: event } : event;
+      const { behaviorLogprob, value } = event;
+      // Asking for details is asking for the value model, so there is a value.
+      const rated =
+        details && value !== null ? { ...event, details: { behaviorLogprob, value } } : event;
       this.#tokens.push(describeToken(this.#voice, rated, this.#decodedLength, topLogprobs));
     }
     const decoded = this.#detokenizer.push(event.tokenId);

@@ -8,8 +8,8 @@ export interface GenerationObserver {
     /** Since the request was submitted for an answer's first token, since the token before for every other. */
     readonly seconds: number;
     readonly isFirst: boolean;
-    /** p_θ of the token. */
-    readonly value: number;
+    /** p_θ of the token; null when the answer does not need the value model. */
+    readonly value: number | null;
     /** KL(π̂ ‖ π_φ) of the step, in nats. */
     readonly kl: number;
   }): void;

@@ -1,12 +1,13 @@
 // The tensor element types the step graph uses, with ONNX Runtime's numbers for them.
 
-export type ElementType = 'float32' | 'int32' | 'int64' | 'float16' | 'bfloat16';
+export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'float16' | 'bfloat16';
 
 /** Values of ONNXTensorElementDataType. */
 const codes: Record<ElementType, number> = {
   float32: 1,
   int32: 6,
   int64: 7,
+  bool: 9,
   float16: 10,
   bfloat16: 16,
 };
@@ -15,6 +16,7 @@ const byteSizes: Record<ElementType, number> = {
   float32: 4,
   int32: 4,
   int64: 8,
+  bool: 1,
   float16: 2,
   bfloat16: 2,
 };

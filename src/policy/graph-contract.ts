@@ -44,6 +44,7 @@ export function checkGraph(
     ['beta', 'float32', [null]],
     ['behavior_weight', 'float32', [null]],
     ['ratio', 'float32', [null]],
+    ['use_value', 'bool', []],
     ...cache.map((tensor): Expected => [tensor.pastName, dtype, cacheShape(tensor)]),
   ]);
   checkValues('output', outputs, [

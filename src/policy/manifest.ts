@@ -8,7 +8,9 @@ const kvCache = z.object({
 });
 
 export const manifestSchema = z.object({
-  format_version: z.literal(1),
+  format_version: z.literal(2, {
+    error: ({ input }) => `it is ${JSON.stringify(input)}, and this server reads 2: export again`,
+  }),
   id: z.string().regex(/^[A-Za-z0-9._-]{1,64}$/),
   /** Seconds since the epoch at which the policy was exported. */
   created: z.int().nonnegative(),

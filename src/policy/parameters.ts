@@ -87,6 +87,13 @@ export function stepWeights(
   }
 }
 
+/** Whether any token of an answer hangs on p_θ. */
+export function needsValue({ extraction, beta }: PolicyParameters): boolean {
+  if (extraction === 'behavior') return false;
+  if (extraction !== 'kl') return true;
+  return typeof beta === 'number' ? beta !== 0 : beta.start !== 0 || beta.end !== 0;
+}
+
 /** Greedy extraction is argmax p_θ: whatever the request says, it has no temperature. */
 export function samplingUnder(
   { extraction }: PolicyParameters,

@@ -8,6 +8,8 @@ export interface StepRow {
   readonly length: number;
   readonly past: number;
   readonly weights: StepWeights;
+  /** Runs of this row use the value model; false only where β is 0 and π_φ counts whole. */
+  readonly needsValue: boolean;
 }
 
 export interface StepBatch<Row extends StepRow = StepRow> {
@@ -18,6 +20,11 @@ export interface StepBatch<Row extends StepRow = StepRow> {
   readonly width: number;
   /** Score the last token run of each row, or every one of a single row. */
   readonly scoring: 'last' | 'every';
+}
+
+/** Whether a run must use the value model: it does for all rows or for none. */
+export function usesValue(rows: readonly StepRow[]): boolean {
+  return rows.some(({ needsValue }) => needsValue);
 }
 
 /** How many of the row's own tokens a run of this width takes. */

@@ -2,7 +2,7 @@
 // biome-ignore-all lint/style/noNonNullAssertion: hot loops over typed arrays, every index within bounds.
 import type { ElementType } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
-import { type StepBatch, type StepRow, tokensRun } from './step-batch.ts';
+import { type StepBatch, type StepRow, tokensRun, usesValue } from './step-batch.ts';
 
 export interface StepCapacity {
   /** Rows of a run. */
@@ -28,6 +28,7 @@ export class StepInputs {
   readonly #beta: Float32Array;
   readonly #behaviorWeight: Float32Array;
   readonly #ratio: Float32Array;
+  readonly #useValue: Uint8Array;
 
   constructor(host: Memory, capacity: StepCapacity) {
     const tensors: Record<string, Tensor> = {};
@@ -47,6 +48,7 @@ export class StepInputs {
       allocate('behavior_weight', 'float32', [capacity.scored]),
     );
     this.#ratio = new Float32Array(allocate('ratio', 'float32', [capacity.scored]));
+    this.#useValue = new Uint8Array(allocate('use_value', 'bool', []));
     this.#tensors = tensors;
   }
 
@@ -56,6 +58,7 @@ export class StepInputs {
       input_ids: [sequences, width],
       seqlens_k: [sequences],
       total_sequence_length: [],
+      use_value: [],
     };
     return Object.entries(this.#tensors).map(([name, tensor]) => ({
       name,
@@ -75,6 +78,7 @@ export class StepInputs {
       if (scoring === 'last') this.#writeScored(index, index * width + count - 1, row);
     }
     this.#totalLength[0] = longestPast + width;
+    this.#useValue[0] = Number(usesValue(rows));
     if (scoring === 'every') {
       for (let position = 0; position < width; position++) {
         this.#writeScored(position, position, rows[0]!);

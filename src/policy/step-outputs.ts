@@ -9,11 +9,11 @@ export interface StepScores {
   readonly scores: readonly Float32Array[];
   /** log π_φ over the vocabulary. */
   readonly behaviorLogprobs: readonly Float32Array[];
-  /** p_θ over the vocabulary. */
+  /** p_θ over the vocabulary; means nothing for a row that does not need the value model. */
   readonly valueProbs: readonly Float32Array[];
   /** log Σ exp(scores): scores minus this is log π̂. */
   readonly logNormalizer: Float32Array;
-  /** KL(π̂ ‖ π_φ) in nats. */
+  /** KL(π̂ ‖ π_φ) in nats, to rounding. */
   readonly kl: Float32Array;
   /** The token of the highest score, the lowest id of equals; every second word (int64, low word first). */
   readonly argmaxWords: Int32Array;

@@ -80,6 +80,23 @@ describe('EngineLoop, on the tiny policy', () => {
     }
   });
 
+  it('reports no value for tokens of β 0, in whatever batch', () => {
+    const policyOf = (beta: number) => ({ extraction: 'kl', beta, q: 'probability' }) as const;
+    const idle = sequenceRequest(0, { policy: policyOf(0), ignoreEos: true });
+    const other = sequenceRequest(1, { policy: policyOf(4), ignoreEos: true });
+    const rated = { ...idle, id: 2, details: true };
+    const alone = eventsOf(idle);
+    const { events } = runAll([idle, other, rated]);
+    for (const event of [...alone, ...(events.get(0) ?? [])]) {
+      if (event.kind === 'token') expect(event).toMatchObject({ value: null, kl: 0 });
+    }
+    expect(tokensOf(events.get(0) ?? [])).toEqual(tokensOf(alone));
+    expect(tokensOf(events.get(2) ?? [])).toEqual(tokensOf(alone));
+    for (const event of [...(events.get(1) ?? []), ...(events.get(2) ?? [])]) {
+      if (event.kind === 'token') expect(event.value).toBeGreaterThan(0);
+    }
+  });
+
   it('gives the same answer however its prompt is cut into chunks', () => {
     const promptIds = Array.from({ length: 40 }, (_, index) => 4 + (index % 50));
     const request = sequenceRequest(0, { promptIds, maxTokens: 20 });

@@ -156,4 +156,45 @@ describe('Scheduler, with caches of sequences that ended', () => {
     scheduler.fail(plan);
     expect(cachedOf(promptOf(1, 6))).toBe(0);
   });
+
+  describe('of which some ran without the value model', () => {
+    const idle = { policy: { extraction: 'kl', beta: 0, q: 'probability' } } as const;
+
+    it('gives a sequence that needs the value model nothing that this has not run', () => {
+      cachedOf(promptOf(1, 6), idle);
+      expect(cachedOf(promptOf(1, 6))).toBe(0);
+      expect(cachedOf(promptOf(1, 6))).toBe(5);
+    });
+
+    it('gives one that asks for details of its tokens none of it either', () => {
+      cachedOf(promptOf(1, 6), idle);
+      expect(cachedOf(promptOf(1, 6), { ...idle, details: true })).toBe(0);
+    });
+
+    it('gives a sequence of β 0 whatever is there', () => {
+      cachedOf(promptOf(1, 6));
+      expect(cachedOf(promptOf(1, 6), idle)).toBe(5);
+      cachedOf(promptOf(2, 6), idle);
+      expect(cachedOf(promptOf(2, 6), idle)).toBe(5);
+    });
+
+    it('still knows how far the value model came in a slot that changed hands', () => {
+      cachedOf(promptOf(1, 6));
+      expect(cachedOf([...promptOf(1, 6), 7, 8, 9], idle)).toBe(6);
+      expect(cachedOf([...promptOf(1, 6), 7, 8, 9])).toBe(6);
+    });
+
+    it('counts what a run did for others in the batch', () => {
+      submit(promptOf(1, 4), { maxTokens: 3 });
+      submit(promptOf(2, 4), { ...idle, maxTokens: 3 });
+      runToTheEnd();
+      expect(cachedOf([...promptOf(2, 4), token, token, 7])).toBe(6);
+    });
+
+    it('does not let a prompt wait for one whose run will be of no use to it', () => {
+      submit(promptOf(1, 4), idle);
+      submit(promptOf(1, 4));
+      expect(step().rows).toHaveLength(2);
+    });
+  });
 });

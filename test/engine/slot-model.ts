@@ -1,12 +1,17 @@
-// A stand-in for the cache that remembers which tokens of which scope lie in which slot, and checks every plan against it.
+// A stand-in for the cache that remembers which tokens of which scope lie in which slot, and whether the value model has
+// run them, and checks every plan against it.
 import { expect } from 'vitest';
 import type { StepPlan } from '../../src/engine/scheduler.ts';
-import { tokensRun } from '../../src/policy/step-batch.ts';
+import { tokensRun, usesValue } from '../../src/policy/step-batch.ts';
 
-/** A token and the scope of the sequence that ran it. */
-type Entry = string;
+interface Entry {
+  /** A token and the scope of the sequence that ran it. */
+  readonly token: string;
+  /** The value model has run it too, and all before it. */
+  readonly isValued: boolean;
+}
 
-const rubbish: Entry = 'rubbish';
+const rubbish: Entry = { token: 'rubbish', isValued: false };
 
 export class SlotModel {
   readonly #slots: (readonly Entry[])[];
@@ -37,16 +42,24 @@ export class SlotModel {
     for (const [index, row] of plan.rows.entries()) {
       const slot = plan.firstSlot + index;
       const { id, cacheScope } = row.request;
-      const entries = Array.from(row.tokens.subarray(0, row.length), (token) => {
-        return `${cacheScope}:${token}`;
-      });
-      const past = entries.slice(0, row.past);
-      expect(this.#at(slot).slice(0, row.past), `sequence ${id} in slot ${slot}`).toEqual(past);
+      const past = this.#at(slot).slice(0, row.past);
       const count = tokensRun(row, plan.width);
       expect(count, `tokens run of sequence ${id}`).toBeGreaterThan(0);
+      const tokens = Array.from(
+        row.tokens.subarray(0, row.past + count),
+        (token) => `${cacheScope}:${token}`,
+      );
+      const where = `sequence ${id} in slot ${slot}`;
+      expect(
+        past.map(({ token }) => token),
+        where,
+      ).toEqual(tokens.slice(0, row.past));
+      const isValuedSoFar = past.every(({ isValued }) => isValued);
+      if (row.needsValue) expect(isValuedSoFar, `value cache of ${where}`).toBe(true);
+      const isValued = usesValue(plan.rows) && isValuedSoFar;
+      const run = written(tokens.slice(row.past).map((token) => ({ token, isValued })));
       // Right padding leaves rubbish behind the row's own tokens.
       const padding = new Array<Entry>(plan.width - count).fill(rubbish);
-      const run = written(entries.slice(row.past, row.past + count));
       this.#slots[slot] = [...past, ...run, ...padding];
     }
   }

@@ -57,7 +57,7 @@ export function scriptedEngine(
   const engine: Engine = {
     model: { device: 'script', maxSequences: 4, maxLength: MAX_LENGTH, kvCacheBytes: 0 },
     manifest: {
-      format_version: 1,
+      format_version: 2,
       id: 'tiny',
       created: 1_750_000_000,
       precision: 'fp32',

@@ -16,6 +16,7 @@ const inputs: readonly GraphValue[] = [
   { name: 'beta', elementType: 'float32', shape: [null] },
   { name: 'behavior_weight', elementType: 'float32', shape: [null] },
   { name: 'ratio', elementType: 'float32', shape: [null] },
+  { name: 'use_value', elementType: 'bool', shape: [] },
   ...kvTensors(manifest).map(
     ({ pastName }): GraphValue => ({ name: pastName, elementType: 'float32', shape: cacheShape }),
   ),

@@ -55,6 +55,13 @@ describe('loadPolicy', () => {
     expect(load).toThrow(/is not a policy's manifest:.*vocab_size/s);
   });
 
+  it('refuses a folder of another format', () => {
+    editManifest((manifest) => {
+      manifest.format_version = 1;
+    });
+    expect(load).toThrow(/it is 1, and this server reads 2: export again.*format_version/s);
+  });
+
   it('refuses special ids outside the vocabulary', () => {
     editManifest((manifest) => {
       manifest.eos_token_ids = [58];

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { betaAt, stepWeights } from '../../src/policy/parameters.ts';
+import { betaAt, needsValue, stepWeights } from '../../src/policy/parameters.ts';
 
 describe('β', () => {
   it('goes from start to end over the tokens of an answer', () => {
@@ -15,5 +15,19 @@ describe('β', () => {
   it('is what a step weighs q with, token by token', () => {
     const policy = { extraction: 'kl', beta: { start: 0, end: 4 }, q: 'ratio' } as const;
     expect(stepWeights(policy, 1, 3)).toEqual({ beta: 2, behaviorWeight: 1, ratio: 1 });
+  });
+});
+
+describe('needsValue', () => {
+  it.each([
+    ['kl', 0, false],
+    ['kl', 1e-9, true],
+    ['kl', { start: 0, end: 1 }, true],
+    ['kl', { start: 0, end: 0 }, false],
+    ['behavior', 8, false],
+    ['entropy', 0, true],
+    ['greedy', 0, true],
+  ] as const)('of %s with β %j is %s', (extraction, beta, expected) => {
+    expect(needsValue({ extraction, beta, q: 'ratio' })).toBe(expected);
   });
 });

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { stepWeights } from '../../src/policy/parameters.ts';
+import type { PolicyRow } from '../../src/policy/policy.ts';
 import { parity } from './parity.ts';
 import { largestDifference, loadTinyPolicy, policyRow, rowAt, scoresAfter } from './tiny-policy.ts';
 
@@ -13,7 +14,8 @@ describe('a step of the policy', () => {
   it('gives the distributions of the Python reference', () => {
     for (const { prompt_ids, policies, behavior_logprobs, value_probs } of parity.distributions) {
       for (const expected of policies) {
-        const row = policyRow(prompt_ids, 0, stepWeights(expected, 0, 1));
+        // As for a request of β 0 that asks what the value model says.
+        const row = { ...policyRow(prompt_ids, 0, stepWeights(expected, 0, 1)), needsValue: true };
         const width = prompt_ids.length;
         const { scores } = policy.step({ firstSlot: 1, rows: [row], width, scoring: 'last' });
         expect(scores.kl[0]).toBeCloseTo(expected.kl, 4);
@@ -107,6 +109,39 @@ describe('a step of the policy', () => {
         }
       }
     }
+  });
+
+  it('gives a row of β 0 the same bits with the value model and without', () => {
+    const weights = stepWeights({ extraction: 'kl', beta: 0, q: 'ratio' }, 0, 1);
+    const idle = policyRow(prompt, 0, weights);
+    const run = (row: PolicyRow) => {
+      const batch = { firstSlot: 0, rows: [row], width: prompt.length, scoring: 'last' } as const;
+      const { scores } = policy.step(batch);
+      return {
+        ...{ scores: rowAt(scores.scores, 0), behavior: rowAt(scores.behaviorLogprobs, 0) },
+        ...{ logNormalizer: scores.logNormalizer[0], argmax: scores.argmaxWords[0] },
+        valueMass: rowAt(scores.valueProbs, 0).reduce((sum, value) => sum + value, 0),
+      };
+    };
+    const { valueMass: mass, ...expected } = run({ ...idle, needsValue: true });
+    const { valueMass: noMass, ...skipped } = run(idle);
+    expect(skipped).toEqual(expected);
+    expect(mass).toBeGreaterThan(0.5);
+    expect(noMass).toBe(0);
+  });
+
+  it('leaves the value cache alone when no row needs it', () => {
+    const whole = scoresAfter(policy, prompt, 2);
+    const idle = stepWeights({ extraction: 'behavior', beta: 0, q: 'probability' }, 0, 1);
+    // The same tokens again, but for the last: had the value model run this, it would show below.
+    const changed = [...prompt.slice(0, -2), 50];
+    const rows = [policyRow(changed, 0, idle)];
+    policy.step({ firstSlot: 2, rows, width: changed.length, scoring: 'last' });
+    policy.step({ firstSlot: 2, rows: [policyRow(prompt, 4, idle)], width: 1, scoring: 'last' });
+    const last = { firstSlot: 2, rows: [policyRow(prompt, 5)], width: 1, scoring: 'last' } as const;
+    expect(largestDifference(rowAt(policy.step(last).scores.scores, 0), whole)).toBeLessThan(
+      tolerance,
+    );
   });
 
   it('draws no token for a row that has more prompt to run', () => {

@@ -5,7 +5,7 @@ from typing import Literal
 Precision = Literal["fp32", "int8", "int4"]
 ModelRole = Literal["behavior", "value"]
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
 MODEL_ROLES: tuple[ModelRole, ...] = ("behavior", "value")
 
 # Inputs that both models share; B rows of S tokens, N scored positions.
@@ -14,6 +14,9 @@ SEQLENS_K = "seqlens_k"  # int32 (B,): each row's past + S - 1
 TOTAL_SEQUENCE_LENGTH = "total_sequence_length"  # int32 (): the largest past + S
 SCORE_INDEX = "score_index"  # int64 (N,): flat positions in [0, B·S)
 SHARED_INPUTS = (INPUT_IDS, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, SCORE_INDEX)
+
+# Of the step graph alone: false when no row needs the value model, which then does not run.
+USE_VALUE = "use_value"  # bool ()
 
 LOGITS = "logits"  # float32 (N, V): the only output of one model beside its cache
 

@@ -8,7 +8,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUENCE_LENGTH
+from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, USE_VALUE
 
 Array = NDArray[np.generic]
 
@@ -31,12 +31,17 @@ class GraphRunner:
             str(path), options, providers=["CPUExecutionProvider"]
         )
         self._cache_length = cache_length
-        self._caches: dict[str, NDArray[np.float32]] = {}
+        self.caches: dict[str, NDArray[np.float32]] = {}
         for value in self._session.get_inputs():
             if "past." in value.name:
                 _, kv_heads, _, head_dim = value.shape
                 shape = (slots, kv_heads, cache_length, head_dim)
-                self._caches[value.name] = np.zeros(shape, dtype=np.float32)
+                self.caches[value.name] = np.zeros(shape, dtype=np.float32)
+        self._flags = {
+            value.name: np.array(True)
+            for value in self._session.get_inputs()
+            if value.name == USE_VALUE
+        }
         self._outputs = [
             value.name for value in self._session.get_outputs() if "present." not in value.name
         ]
@@ -44,7 +49,10 @@ class GraphRunner:
     def run(
         self, chunks: Sequence[Chunk], score_index: Sequence[int], extra: Mapping[str, Array]
     ) -> dict[str, Array]:
-        """Feed one chunk to each of the first slots; shorter chunks are padded on the right."""
+        """Feed one chunk to each of the first slots; shorter chunks are padded on the right.
+
+        A step graph uses the value model unless `extra` says otherwise.
+        """
         longest = max(len(chunk.ids) for chunk in chunks)
         furthest = max(chunk.past for chunk in chunks) + longest
         if furthest > self._cache_length:
@@ -58,6 +66,7 @@ class GraphRunner:
             SEQLENS_K: seqlens,
             TOTAL_SEQUENCE_LENGTH: np.array(furthest, dtype=np.int32),
             SCORE_INDEX: np.array(score_index, dtype=np.int64),
+            **self._flags,
             **extra,
         }
         return self._run_bound(inputs, rows=len(chunks))
@@ -66,7 +75,7 @@ class GraphRunner:
         binding = self._session.io_binding()
         for name, array in inputs.items():
             binding.bind_cpu_input(name, array)
-        for past, cache in self._caches.items():
+        for past, cache in self.caches.items():
             slots = cache[:rows]  # the batch is the outermost axis: a contiguous view
             place = ("cpu", 0, np.float32, slots.shape, slots.ctypes.data)
             binding.bind_input(past, *place)
@@ -75,5 +84,5 @@ class GraphRunner:
             binding.bind_output(name, "cpu")
         self._session.run_with_iobinding(binding)
         # Outputs come in the order in which they were bound: the caches first.
-        results = binding.get_outputs()[len(self._caches) :]
+        results = binding.get_outputs()[len(self.caches) :]
         return {name: r.numpy() for name, r in zip(self._outputs, results, strict=True)}

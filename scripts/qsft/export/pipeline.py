@@ -8,7 +8,7 @@ from onnx import ModelProto
 
 from qsft.adapters import BASE_FOLDER, has_adapters, merged_checkpoint
 from qsft.export.builder import DecoderShape, build_decoder
-from qsft.export.combine_graph import combine_graph
+from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
     CHAT_TEMPLATE_FILE,
@@ -81,10 +81,14 @@ def _write_graphs(
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)
-    combination = combine_graph(
-        shapes["behavior"].vocab_size, options.reserved_token_ids, options.support_threshold
+    vocab_size, reserved = shapes["behavior"].vocab_size, options.reserved_token_ids
+    step = compose_step(
+        models["behavior"],
+        models["value"],
+        combine_graph(vocab_size, reserved, options.support_threshold),
+        combine_behavior_graph(vocab_size, reserved),
     )
-    _save(compose_step(models["behavior"], models["value"], combination), folder / STEP_FILE)
+    _save(step, folder / STEP_FILE)
     return shapes
 
 

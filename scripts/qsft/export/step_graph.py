@@ -1,34 +1,65 @@
 """Composition: both models and their combination in one graph, `step.onnx`."""
 
 from collections.abc import Iterable
+from typing import TypeVar
 
-import onnx
-from onnx import GraphProto, ModelProto, helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
-from qsft.export.contract import LOGITS, SHARED_INPUTS, ModelRole
+from qsft.export.contract import LOGITS, SHARED_INPUTS, USE_VALUE, ModelRole
 from qsft.export.options import ExportError
 
+Named = TypeVar("Named", ValueInfoProto, TensorProto)
 
-def compose_step(behavior: ModelProto, value: ModelProto, combination: GraphProto) -> ModelProto:
-    """One run for both models. Their weights stay in the files that the two models name."""
+
+def compose_step(
+    behavior: ModelProto, value: ModelProto, combination: GraphProto, behavior_alone: GraphProto
+) -> ModelProto:
+    """One run for both models, or for the behavior model alone where `use_value` is false.
+
+    Their weights stay in the files that the two models name, and in the outer graph: ONNX Runtime
+    then prepares each once. In either branch the value cache stays in place.
+    """
     if _operator_sets(behavior) != _operator_sets(value):
         raise ExportError(
             f"behavior needs the operator sets {_operator_sets(behavior)},"
             f" value {_operator_sets(value)}; one graph can have only one"
         )
-    models = [_namespaced(behavior.graph, "behavior"), _namespaced(value.graph, "value")]
-    graphs = [*models, combination]
+    behavior_graph = _namespaced(behavior.graph, "behavior")
+    value_graph = _namespaced(value.graph, "value")
+    graphs = (behavior_graph, value_graph, combination, behavior_alone)
+    choice = _choice(value_graph, combination, behavior_alone)
     step = helper.make_graph(
         name="step",
-        nodes=[node for graph in graphs for node in graph.node],
-        inputs=_distinct(value for graph in graphs for value in graph.input if _is_outer(value)),
-        outputs=[value for graph in graphs for value in graph.output if _is_outer(value)],
-        initializer=[tensor for graph in graphs for tensor in graph.initializer],
+        nodes=[*behavior_graph.node, choice],
+        inputs=[
+            *_distinct(value for graph in graphs for value in graph.input if _is_outer(value)),
+            helper.make_tensor_value_info(USE_VALUE, TensorProto.BOOL, []),
+        ],
+        outputs=_distinct(value for graph in graphs for value in graph.output if _is_outer(value)),
+        initializer=_distinct(tensor for graph in graphs for tensor in graph.initializer),
     )
-    model = helper.make_model(
+    return helper.make_model(
         step, opset_imports=behavior.opset_import, ir_version=behavior.ir_version
     )
-    return model
+
+
+def _choice(value: GraphProto, combination: GraphProto, behavior_alone: GraphProto) -> NodeProto:
+    """The value model and the combination with it, or neither."""
+    cache = [output for output in value.output if _is_outer(output)]
+    outputs = [*combination.output, *cache]
+    # Past and present are one buffer: an Identity of it copies nothing.
+    kept = [
+        helper.make_node("Identity", [output.name.replace(".present.", ".past.")], [output.name])
+        for output in cache
+    ]
+    return helper.make_node(
+        "If",
+        [USE_VALUE],
+        [output.name for output in outputs],
+        "value",
+        then_branch=helper.make_graph([*value.node, *combination.node], "with_value", [], outputs),
+        else_branch=helper.make_graph([*behavior_alone.node, *kept], "without_value", [], outputs),
+    )
 
 
 def _namespaced(source: GraphProto, role: ModelRole) -> GraphProto:
@@ -45,12 +76,12 @@ def _namespaced(source: GraphProto, role: ModelRole) -> GraphProto:
     return graph
 
 
-def _is_outer(value: onnx.ValueInfoProto) -> bool:
+def _is_outer(value: ValueInfoProto) -> bool:
     """Whether the value stays at the border: each model's logits go to the combination."""
     return not value.name.endswith(f"_{LOGITS}")
 
 
-def _distinct(values: Iterable[onnx.ValueInfoProto]) -> list[onnx.ValueInfoProto]:
+def _distinct(values: Iterable[Named]) -> list[Named]:
     return list({value.name: value for value in values}.values())
 
 

@@ -12,6 +12,7 @@ from onnxruntime import InferenceSession
 
 from qsft.export.combine_graph import combine_graph
 from qsft.export.differences import largest_difference, outputs_of
+from qsft.export.graph_runner import Chunk, GraphRunner
 from qsft.policy.extraction import PolicyParameters, extract, step_weights, weight_columns
 
 SHARED_INPUTS = {
@@ -21,6 +22,7 @@ SHARED_INPUTS = {
     "score_index": (TensorProto.INT64, ["scored"]),
 }
 WEIGHTS = {name: (TensorProto.FLOAT, ["scored"]) for name in ("beta", "behavior_weight", "ratio")}
+USE_VALUE = {"use_value": (TensorProto.BOOL, [])}
 POLICY_OUTPUTS = {
     "scores": (TensorProto.FLOAT, ["scored", 58]),
     "behavior_logprobs": (TensorProto.FLOAT, ["scored", 58]),
@@ -56,7 +58,7 @@ def load(folder: Path, name: str) -> onnx.GraphProto:
 def test_the_step_graph_has_the_contracts_inputs_and_outputs(tiny_policy: Path) -> None:
     graph = load(tiny_policy, "step.onnx")
     caches = cache("behavior.past") | cache("value.past")
-    assert interface(graph.input) == SHARED_INPUTS | WEIGHTS | caches
+    assert interface(graph.input) == SHARED_INPUTS | WEIGHTS | USE_VALUE | caches
     caches = cache("behavior.present") | cache("value.present")
     assert interface(graph.output) == POLICY_OUTPUTS | caches
 
@@ -70,7 +72,10 @@ def test_each_model_stands_alone(role: str, tiny_policy: Path) -> None:
 
 
 def test_the_fused_operators_are_kept(tiny_policy: Path) -> None:
-    operators = Counter(node.op_type for node in load(tiny_policy, "step.onnx").node)
+    step = load(tiny_policy, "step.onnx")
+    choice = next(node for node in step.node if node.op_type == "If")
+    with_value = next(a.g for a in choice.attribute if a.name == "then_branch")
+    operators = Counter(node.op_type for node in (*step.node, *with_value.node))
     layers = 2 * 2  # of both models
     assert operators["GroupQueryAttention"] == layers
     assert operators["SkipSimplifiedLayerNormalization"] == 2 * layers
@@ -119,3 +124,38 @@ def test_the_combination_is_the_references(scale: float) -> None:
     assert largest_difference(actual, outputs_of(expected)) < 1e-5
     assert actual["argmax"].tolist() == expected.argmax.tolist()
     assert (actual["scores"][:, [0, 7]] == np.finfo(np.float32).min).all()
+
+
+def test_without_the_value_model_a_step_is_bit_for_bit_that_of_beta_zero(
+    tiny_policy: Path,
+) -> None:
+    runner = GraphRunner(tiny_policy / "step.onnx", slots=2, cache_length=16)
+    behavior = step_weights(PolicyParameters("behavior"))
+    columns = {name: c.numpy() for name, c in weight_columns([behavior] * 2).items()}
+    chunks = [Chunk(0, [4, 10, 11]), Chunk(0, [4, 31, 8])]
+    with_value = runner.run(chunks, [2, 5], columns)
+    cache = {name: buffer.copy() for name, buffer in runner.caches.items()}
+    without = runner.run(chunks, [2, 5], columns | {"use_value": np.array(False)})
+    for name in ("scores", "behavior_logprobs", "log_normalizer", "argmax"):
+        assert np.array_equal(without[name], with_value[name]), name
+    assert (without["value_probs"] == 0).all()
+    assert (without["kl"] == 0).all()
+    for name, buffer in runner.caches.items():
+        assert np.array_equal(buffer, cache[name]), name
+
+
+def test_without_the_value_model_its_cache_stays_and_does_no_harm(tiny_policy: Path) -> None:
+    runner = GraphRunner(tiny_policy / "step.onnx", slots=1, cache_length=16)
+    for name, buffer in runner.caches.items():
+        buffer.fill(np.nan if name.startswith("value") else 0)
+    columns = weight_columns([step_weights(PolicyParameters("behavior", q="ratio"))])
+    extra = {name: column.numpy() for name, column in columns.items()}
+    idle = extra | {"use_value": np.array(False)}
+    runner.run([Chunk(0, [4])], [0], idle)
+    for name, buffer in runner.caches.items():
+        assert np.isnan(buffer).all() == name.startswith("value"), name
+    alone = runner.run([Chunk(1, [10])], [0], idle)
+    # In a batch with rows that do need the value model.
+    mixed = runner.run([Chunk(1, [10])], [0], extra)
+    assert np.isnan(mixed["value_probs"]).any()
+    assert np.array_equal(mixed["scores"], alone["scores"])

@@ -6,6 +6,7 @@ import { createAdaptorServer } from '@hono/node-server';
 import { type Config, readCommandLine } from './config.ts';
 import { type Engine, startEngine } from './engine/client.ts';
 import { createGenerator } from './generation/generator.ts';
+import { createScorer } from './generation/scorer.ts';
 import { loadTokenizer } from './generation/tokenizer.ts';
 import { createApp } from './http/app.ts';
 import { Drain } from './http/drain.ts';
@@ -49,6 +50,8 @@ async function serve(config: Config): Promise<void> {
   const app = createApp({
     engine,
     generator: createGenerator(engine, tokenizer, metrics),
+    scorer: createScorer(engine, tokenizer, metrics),
+    tokenizer,
     metrics,
     logger,
     drain,

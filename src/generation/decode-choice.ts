@@ -75,11 +75,17 @@ function finishChoice(
     case 'length':
       return decoder.finish('length');
     case 'error':
-      throw new ServerError('engine_failed', event.message ?? 'The engine failed.');
     case 'cancelled':
-      if (signal.reason instanceof ServerError) throw signal.reason;
-      throw new ServerError('request_cancelled', 'The request was cancelled.');
+      throw failureOf(event, signal);
     default:
       return event.reason satisfies never;
   }
+}
+
+/** Null for a sequence that came to its end. */
+export function failureOf({ reason, message }: FinishEvent, signal: AbortSignal): Error | null {
+  if (reason === 'error') return new ServerError('engine_failed', message ?? 'The engine failed.');
+  if (reason !== 'cancelled') return null;
+  if (signal.reason instanceof ServerError) return signal.reason;
+  return new ServerError('request_cancelled', 'The request was cancelled.');
 }

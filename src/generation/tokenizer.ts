@@ -8,6 +8,8 @@ import { ServerError } from '../errors.ts';
 
 export interface TextTokenizer {
   readonly vocabularySize: number;
+  /** What `tokenizer_config.json` has. */
+  readonly config: object;
   /**
    * Throws `invalid_request` on text the vocabulary cannot express.
    * `addsSpecialTokens` false leaves out what the tokenizer puts around a text (a beginning of sequence, above all).
@@ -85,7 +87,7 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
     return decode([anchor, id]).slice(decode([anchor]).length);
   }
 
-  return { vocabularySize: tokenizer.get_vocab().size, encode, decode, tokenText };
+  return { vocabularySize: tokenizer.get_vocab().size, config, encode, decode, tokenText };
 }
 
 /** A token that reads as one letter: some decoders treat the first token of a text differently (they drop its space). */

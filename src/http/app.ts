@@ -5,6 +5,8 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Engine } from '../engine/client.ts';
 import { ServerError } from '../errors.ts';
 import type { Generator } from '../generation/generator.ts';
+import type { Scorer } from '../generation/scorer.ts';
+import type { TextTokenizer } from '../generation/tokenizer.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Drain } from './drain.ts';
@@ -18,10 +20,14 @@ import { completions } from './routes/completions.ts';
 import { live, ready } from './routes/health.ts';
 import { metricsText } from './routes/metrics.ts';
 import { getModel, listModels } from './routes/models.ts';
+import { score } from './routes/score.ts';
+import { detokenize, tokenize, tokenizerInfo } from './routes/tokenizer.ts';
 
 export interface AppServices {
   readonly engine: Engine;
   readonly generator: Generator;
+  readonly scorer: Scorer;
+  readonly tokenizer: TextTokenizer;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly drain: Drain;
@@ -57,11 +63,13 @@ export function createApp(services: AppServices): Hono<AppEnv> {
     }),
   );
 
-  app.post(
-    '/v1/completions',
-    bodyLimit({ maxSize: limits.maxBodyBytes, onError: () => refuseBody(limits) }),
-    completions({ ...services, onStreamFailure: reportFailure }),
-  );
+  const limitBody = bodyLimit({ maxSize: limits.maxBodyBytes, onError: () => refuseBody(limits) });
+  const generating = { ...services, onStreamFailure: reportFailure };
+  app.post('/v1/completions', limitBody, completions(generating));
+  app.post('/v1/score', limitBody, score(services));
+  app.post('/tokenize', limitBody, tokenize(services));
+  app.post('/detokenize', limitBody, detokenize(services));
+  app.get('/tokenizer_info', tokenizerInfo(services));
   app.get('/v1/models', listModels(engine));
   app.get('/v1/models/:id', getModel(engine));
   app.get('/health/live', live);

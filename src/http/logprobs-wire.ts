@@ -51,7 +51,7 @@ function topLogprobs(token: GeneratedToken): Record<string, number> | null {
 }
 
 /** Alternatives as in `top_logprobs`. */
-export function toTokenDetails({ text, models, kl, top }: GeneratedToken): TokenDetails | null {
+function toTokenDetails({ text, models, kl, top }: GeneratedToken): TokenDetails | null {
   if (models === null || kl === null) return null;
   const views = new Map<string, ReturnType<typeof toModelsView>>();
   for (const rated of [...(top ?? []), { text, models }]) {

@@ -5,6 +5,13 @@ import { completionRequestSchema } from './schema/completion-request.ts';
 import { completionChunkSchema, completionSchema } from './schema/completion-response.ts';
 import { errorBodySchema } from './schema/error-body.ts';
 import { modelListSchema, modelSchema } from './schema/model-response.ts';
+import { scoreRequestSchema, scoreResponseSchema } from './schema/score-messages.ts';
+import {
+  detokenizeRequestSchema,
+  detokenizeResponseSchema,
+  tokenizeRequestSchema,
+  tokenizeResponseSchema,
+} from './schema/tokenizer-messages.ts';
 
 const VERSION = '0.1.0';
 
@@ -43,6 +50,36 @@ export function openApiDocument(limits: Limits): object {
               },
             },
             ...errors(400, 404, 413, 429, 500, 503),
+          },
+        },
+      },
+      '/v1/score': exchange(
+        'createScore',
+        "Rate given continuations of one prompt: the policy's log-probability, and what each model says, token by token.",
+        ['ScoreRequest', 'Score'],
+        [400, 404, 413, 429, 500, 503],
+      ),
+      '/tokenize': exchange(
+        'tokenize',
+        'Text to token ids.',
+        ['TokenizeRequest', 'Tokens'],
+        [400, 404, 413],
+      ),
+      '/detokenize': exchange(
+        'detokenize',
+        'Token ids to text.',
+        ['DetokenizeRequest', 'TokensText'],
+        [400, 404, 413],
+      ),
+      '/tokenizer_info': {
+        get: {
+          operationId: 'tokenizerInfo',
+          summary: "The policy's tokenizer.",
+          responses: {
+            200: {
+              description: 'What its tokenizer_config.json has.',
+              content: { 'application/json': { schema: { type: 'object' } } },
+            },
           },
         },
       },
@@ -96,6 +133,12 @@ export function openApiDocument(limits: Limits): object {
         CompletionRequest: jsonSchema(completionRequestSchema(limits), 'input'),
         Completion: jsonSchema(completionSchema, 'output'),
         CompletionChunk: jsonSchema(completionChunkSchema, 'output'),
+        ScoreRequest: jsonSchema(scoreRequestSchema(limits), 'input'),
+        Score: jsonSchema(scoreResponseSchema, 'output'),
+        TokenizeRequest: jsonSchema(tokenizeRequestSchema(limits), 'input'),
+        Tokens: jsonSchema(tokenizeResponseSchema, 'output'),
+        DetokenizeRequest: jsonSchema(detokenizeRequestSchema(limits), 'input'),
+        TokensText: jsonSchema(detokenizeResponseSchema, 'output'),
         Model: jsonSchema(modelSchema, 'output'),
         ModelList: jsonSchema(modelListSchema, 'output'),
         Error: jsonSchema(errorBodySchema, 'output'),
@@ -121,6 +164,22 @@ function errors(...statuses: readonly (keyof typeof ERRORS)[]) {
   return Object.fromEntries(
     statuses.map((status) => [status, { description: ERRORS[status], content: json('Error') }]),
   );
+}
+
+function exchange(
+  operationId: string,
+  summary: string,
+  [request, response]: readonly [string, string],
+  failures: readonly (keyof typeof ERRORS)[],
+) {
+  return {
+    post: {
+      operationId,
+      summary,
+      requestBody: { required: true, content: json(request) },
+      responses: { 200: { description: summary, content: json(response) }, ...errors(...failures) },
+    },
+  };
 }
 
 function probe(operationId: string, summary: string, statuses: readonly number[]) {

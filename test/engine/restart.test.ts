@@ -6,6 +6,7 @@ import { type Engine, type HealthChange, startEngine } from '../../src/engine/cl
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
+import { createScorer } from '../../src/generation/scorer.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
@@ -51,6 +52,8 @@ describe('a server whose worker dies', () => {
     app = createApp({
       engine,
       generator: createGenerator(engine, tokenizer, metrics),
+      scorer: createScorer(engine, tokenizer, metrics),
+      tokenizer,
       metrics,
       logger: createLogger('silent'),
       drain: new Drain(),

@@ -1,6 +1,7 @@
 // The real application around a scripted engine, and how tests speak to it.
 import type { Hono } from 'hono';
 import { createGenerator } from '../../src/generation/generator.ts';
+import { createScorer } from '../../src/generation/scorer.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { Limits } from '../../src/http/limits.ts';
@@ -48,6 +49,8 @@ export function testApp(
   const app = createApp({
     engine: scripted.engine,
     generator: createGenerator(scripted.engine, tokenizer, metrics),
+    scorer: createScorer(scripted.engine, tokenizer, metrics),
+    tokenizer,
     metrics,
     logger,
     drain,

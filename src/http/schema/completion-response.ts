@@ -68,7 +68,7 @@ const choiceSchema = z.object({
   }),
 });
 
-const usageSchema = z.object({
+export const usageSchema = z.object({
   prompt_tokens: z.int(),
   completion_tokens: z.int(),
   total_tokens: z.int(),
@@ -79,7 +79,7 @@ const usageSchema = z.object({
   }),
 });
 
-const policySchema = z
+export const policySchema = z
   .object({
     extraction: z.enum(['kl', 'entropy', 'greedy', 'behavior']),
     beta: z.union([z.number(), z.object({ start: z.number(), end: z.number() })]),

@@ -1,0 +1,61 @@
+// POST /v1/score: the policy's view of given continuations.
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Engine } from '../../engine/client.ts';
+import type { ScoredToken, Scorer } from '../../generation/scorer.ts';
+import { toUsage } from '../completion-wire.ts';
+import type { Drain } from '../drain.ts';
+import { toPolicy } from '../generation-fields.ts';
+import type { Limits } from '../limits.ts';
+import { finite, toModelsView } from '../logprobs-wire.ts';
+import { readBody } from '../request-body.ts';
+import type { AppEnv } from '../request-context.ts';
+import { type ScoreResponse, scoreRequestSchema } from '../schema/score-messages.ts';
+import { assertServed } from './models.ts';
+
+export interface ScoreServices {
+  readonly engine: Engine;
+  readonly scorer: Scorer;
+  readonly drain: Drain;
+  readonly limits: Limits;
+}
+
+export function score({ engine, scorer, drain, limits }: ScoreServices) {
+  const schema = scoreRequestSchema(limits);
+
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    drain.refuseWhenDraining();
+    const { body } = await readBody(context.req, schema);
+    assertServed(engine, body.model, 'model');
+    const { prompt, continuations } = body;
+    const request = { ...toPolicy(body, limits), prompt, continuations };
+    const scoring = await scorer.score(request, context.var.abort.signal);
+    const { promptTokens, cachedTokens } = scoring.usage;
+    Object.assign(context.var.logFields, { promptTokens, cachedTokens });
+    const response: ScoreResponse = {
+      id: `score-${randomUUID()}`,
+      object: 'list',
+      created: Math.floor(Date.now() / 1000),
+      model: body.model,
+      data: scoring.continuations.map((tokens, index) => describe(tokens, index)),
+      usage: toUsage(scoring.usage),
+      qsft: scoring.policy,
+    };
+    return context.json(response);
+  };
+}
+
+function describe(tokens: readonly ScoredToken[], index: number): ScoreResponse['data'][number] {
+  return {
+    object: 'score',
+    index,
+    logprob: finite(tokens.reduce((sum, { logprob }) => sum + logprob, 0)),
+    tokens: tokens.map(({ text, tokenId, logprob, models, kl }) => ({
+      token: text,
+      token_id: tokenId,
+      logprob: finite(logprob),
+      ...toModelsView(models),
+      kl,
+    })),
+  };
+}

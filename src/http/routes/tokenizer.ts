@@ -1,0 +1,59 @@
+// The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
+import type { Context } from 'hono';
+import type { Engine } from '../../engine/client.ts';
+import { ServerError } from '../../errors.ts';
+import type { TextTokenizer } from '../../generation/tokenizer.ts';
+import type { Limits } from '../limits.ts';
+import { readBody } from '../request-body.ts';
+import type { AppEnv } from '../request-context.ts';
+import {
+  type DetokenizeResponse,
+  detokenizeRequestSchema,
+  type TokenizeResponse,
+  tokenizeRequestSchema,
+} from '../schema/tokenizer-messages.ts';
+import { nameIgnoredFields } from '../send-generation.ts';
+import { assertServed } from './models.ts';
+
+export interface TokenizerServices {
+  readonly engine: Engine;
+  readonly tokenizer: TextTokenizer;
+  readonly limits: Limits;
+}
+
+export function tokenize({ engine, tokenizer, limits }: TokenizerServices) {
+  const schema = tokenizeRequestSchema(limits);
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    const { body, ignoredFields } = await readBody(context.req, schema);
+    if (body.model != null) assertServed(engine, body.model, 'model');
+    const addsSpecialTokens = body.add_special_tokens ?? true;
+    const tokens = tokenizer.encode(body.prompt, { addsSpecialTokens });
+    const answer: TokenizeResponse = {
+      count: tokens.length,
+      max_model_len: engine.model.maxLength,
+      tokens,
+      token_strs: body.return_token_strs ? tokens.map((id) => tokenizer.tokenText(id)) : null,
+    };
+    return nameIgnoredFields(Response.json(answer), ignoredFields);
+  };
+}
+
+export function detokenize({ engine, tokenizer, limits }: TokenizerServices) {
+  const schema = detokenizeRequestSchema(limits);
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    const { body, ignoredFields } = await readBody(context.req, schema);
+    if (body.model != null) assertServed(engine, body.model, 'model');
+    const { vocab_size: vocabularySize } = engine.manifest;
+    const unknown = body.tokens.find((id) => id >= vocabularySize);
+    if (unknown !== undefined) {
+      const message = `tokens has token id ${unknown}; the model's ids end at ${vocabularySize - 1}.`;
+      throw new ServerError('invalid_request', message, { param: 'tokens' });
+    }
+    const answer: DetokenizeResponse = { prompt: tokenizer.decode(body.tokens, 'kept') };
+    return nameIgnoredFields(Response.json(answer), ignoredFields);
+  };
+}
+
+export function tokenizerInfo({ tokenizer }: Pick<TokenizerServices, 'tokenizer'>) {
+  return (): Response => Response.json(tokenizer.config);
+}

@@ -1,0 +1,48 @@
+// POST /tokenize, POST /detokenize and GET /tokenizer_info, in vLLM's shapes.
+import { z } from 'zod';
+import type { Limits } from '../limits.ts';
+import { booleanField, integerField, isIllFormed, MAX_INT32, textField } from './fields.ts';
+
+const model = textField().nullish().meta({ description: 'Id of the policy; there is one.' });
+
+export function tokenizeRequestSchema({ maxPromptChars }: Limits) {
+  const rule = `must be a string of at most ${maxPromptChars} characters`;
+  return z.object({
+    model,
+    prompt: z
+      .string(rule)
+      .max(maxPromptChars, rule)
+      .refine((text) => !isIllFormed(text), { error: 'must be well-formed Unicode' }),
+    add_special_tokens: booleanField().nullish().meta({
+      description: 'Put around the text what a prompt gets: a beginning of sequence, above all.',
+      default: true,
+    }),
+    return_token_strs: booleanField().nullish().meta({
+      description: 'Also report each token as text.',
+      default: false,
+    }),
+  });
+}
+
+export function detokenizeRequestSchema({ maxPromptChars }: Limits) {
+  return z.object({
+    model,
+    tokens: z
+      .array(integerField(0, MAX_INT32), 'must be a list of token ids')
+      .max(maxPromptChars, `must have at most ${maxPromptChars} token ids`),
+  });
+}
+
+export const tokenizeResponseSchema = z.object({
+  count: z.int(),
+  max_model_len: z.int().meta({ description: 'Prompt and answer together, in tokens.' }),
+  tokens: z.array(z.int()),
+  token_strs: z.array(z.string()).nullable(),
+});
+
+export const detokenizeResponseSchema = z.object({
+  prompt: z.string().meta({ description: 'Special tokens by their names.' }),
+});
+
+export type TokenizeResponse = z.infer<typeof tokenizeResponseSchema>;
+export type DetokenizeResponse = z.infer<typeof detokenizeResponseSchema>;

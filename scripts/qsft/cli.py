@@ -10,6 +10,7 @@ from qsft.config import ConfigError
 from qsft.evaluation.figure import FigureError
 from qsft.evaluation.remote import RemoteError
 from qsft.export.options import ExportError
+from qsft.tasks.twenty_questions.wordnet import WordNetError
 from qsft.trajectories import TrajectoryError
 
 _EXPECTED = (
@@ -20,6 +21,7 @@ _EXPECTED = (
     OSError,
     RemoteError,
     TrajectoryError,
+    WordNetError,
 )
 _COMMANDS = (data, encode, train, export, evaluate, figure)
 

@@ -6,6 +6,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
+from qsft.tasks.choice import choose_allowed
 from qsft.tasks.wordle.game import HEADER, MAX_GUESSES, feedback, load_words, spell
 from qsft.trajectories import Trajectory, Turn
 
@@ -36,7 +37,7 @@ def play_games(
     running = np.arange(count)
     for turn in range(MAX_GUESSES):
         any_word = rng.integers(size, size=len(running))
-        fitting_word = _choose(fits[running], rng)
+        fitting_word = choose_allowed(fits[running], rng)
         fitting = rng.random(len(running)) < fitting_share
         guess = np.where(fitting, fitting_word, any_word)
         guesses[running, turn] = guess
@@ -54,14 +55,6 @@ def feedback_table() -> NDArray[np.uint8]:
         [[codes.setdefault(feedback(g, h), len(codes)) for h in words] for g in words],
         dtype=np.uint8,
     )
-
-
-def _choose(allowed: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
-    """One uniformly random allowed column for each row; every row allows at least one."""
-    ranks = allowed.cumsum(axis=1, dtype=np.int32)
-    wanted = (rng.random(len(allowed)) * ranks[:, -1]).astype(np.int32) + 1
-    chosen: NDArray[np.int64] = (ranks >= wanted[:, None]).argmax(axis=1)
-    return chosen
 
 
 def _trajectory(hidden: str, guesses: list[str]) -> Trajectory:

@@ -4,12 +4,13 @@ Every combination of --beta, --q and --temperature plays the same seeded games; 
 record for each to a file.
 
 Example: qsft evaluate wordle --url http://127.0.0.1:8000 --games 1000 --beta 0 16 64
+         qsft evaluate twenty-questions --checkpoint out/twenty-questions --games 100
 """
 
 import argparse
 import itertools
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import get_args
 
@@ -20,13 +21,18 @@ from qsft.evaluation.remote import RemotePlayer, served_model
 from qsft.evaluation.statistics import mean_interval
 from qsft.policy.extraction import Extraction, PolicyParameters, QForm
 from qsft.policy.sampling import SamplingParameters
-from qsft.tasks.wordle.play import MAX_ANSWER_TOKENS, STOP, Player, play
+from qsft.tasks.episodes import AnswerFormat, Episode, Player, play
+from qsft.tasks.twenty_questions import play as twenty_questions
+from qsft.tasks.twenty_questions.oracle import make_oracle
+from qsft.tasks.twenty_questions.wordnet import load_wordnet, wordnet_folder
+from qsft.tasks.wordle import play as wordle
 
 MakePlayer = Callable[[PolicyParameters, SamplingParameters], Player]
+MakeGames = Callable[[int, int], Sequence[Episode]]
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("task", choices=["wordle"])
+    parser.add_argument("task", choices=["wordle", "twenty-questions"])
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--url", help="a running server, for example http://127.0.0.1:8000")
     source.add_argument("--checkpoint", type=Path, help="what `qsft train` wrote")
@@ -39,17 +45,25 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--concurrency", type=int, default=32, help="requests in flight")
     parser.add_argument("--device", default="cpu", help="for --checkpoint")
     parser.add_argument("--label", help="what to call the policy in --json (default: its name)")
+    parser.add_argument(
+        "--wordnet",
+        type=Path,
+        default=wordnet_folder(),
+        help="for twenty-questions: folder with WordNet's data.noun (default: %(default)s)",
+    )
     parser.add_argument("--json", type=Path, help="file to append results to, a JSON line each")
 
 
 def run(options: argparse.Namespace) -> None:
-    name, make_player = _players(options)
+    make_games, answer_format = _environment(options)
+    name, make_player = _players(options, answer_format)
     print("| policy | extraction | q | β | temperature | return [95 % interval] | solved |")
     print("|---|---|---|---|---|---|---|")
     for beta, q, temperature in itertools.product(options.beta, options.q, options.temperature):
         parameters = PolicyParameters(options.extraction, beta, q)
         player = make_player(parameters, SamplingParameters(temperature=temperature))
-        games = play(player, options.games, options.seed)
+        games = make_games(options.games, options.seed)
+        play(player, games, answer_format, options.seed)
         returns = mean_interval([game.total_reward for game in games])
         solved = sum(game.solved for game in games) / len(games)
         print(
@@ -59,6 +73,7 @@ def run(options: argparse.Namespace) -> None:
         )
         if options.json:
             record = {
+                "task": options.task,
                 "policy": name,
                 "extraction": options.extraction,
                 "q": q,
@@ -82,7 +97,18 @@ def _game_count(text: str) -> int:
     return count
 
 
-def _players(options: argparse.Namespace) -> tuple[str, MakePlayer]:
+def _environment(options: argparse.Namespace) -> tuple[MakeGames, AnswerFormat]:
+    if options.task == "wordle":
+        return wordle.new_games, wordle.ANSWER_FORMAT
+    oracle = make_oracle(load_wordnet(options.wordnet))
+
+    def twenty_questions_games(count: int, seed: int) -> Sequence[Episode]:
+        return twenty_questions.new_games(count, seed, oracle)
+
+    return twenty_questions_games, twenty_questions.ANSWER_FORMAT
+
+
+def _players(options: argparse.Namespace, answer_format: AnswerFormat) -> tuple[str, MakePlayer]:
     if options.url:
         model = served_model(options.url)
 
@@ -92,8 +118,8 @@ def _players(options: argparse.Namespace) -> tuple[str, MakePlayer]:
                 model,
                 parameters,
                 sampling,
-                STOP,
-                MAX_ANSWER_TOKENS,
+                answer_format.stop,
+                answer_format.max_tokens,
                 options.concurrency,
             )
 
@@ -102,6 +128,8 @@ def _players(options: argparse.Namespace) -> tuple[str, MakePlayer]:
     policy = load_local_policy(options.checkpoint, torch.device(options.device))
 
     def local(parameters: PolicyParameters, sampling: SamplingParameters) -> Player:
-        return LocalPlayer(policy, parameters, sampling, STOP, MAX_ANSWER_TOKENS)
+        return LocalPlayer(
+            policy, parameters, sampling, answer_format.stop, answer_format.max_tokens
+        )
 
     return options.label or options.checkpoint.name, local

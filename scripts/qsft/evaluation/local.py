@@ -16,6 +16,8 @@ from qsft.encoding import load_tokenizer, token_ids
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
 
+_ROWS_AT_ONCE = 64
+
 
 @dataclass(frozen=True, slots=True)
 class LocalPolicy:
@@ -75,16 +77,23 @@ class LocalPlayer:
     @torch.no_grad()
     def _scores(self, rows: list[list[int]]) -> NDArray[np.float32]:
         """(n, vocab): the policy's scores after the last token of each row."""
+        groups = range(0, len(rows), _ROWS_AT_ONCE)
+        return np.concatenate([self._group_scores(rows[i : i + _ROWS_AT_ONCE]) for i in groups])
+
+    def _group_scores(self, rows: list[list[int]]) -> NDArray[np.float32]:
         policy = self.policy
         lengths = torch.tensor([len(row) for row in rows])
         padded = torch.zeros(len(rows), int(lengths.max()), dtype=torch.int64)
         for index, row in enumerate(rows):
             padded[index, : len(row)] = torch.tensor(row)
-        last = (torch.arange(len(rows)), lengths - 1)
+        # Logits of a large vocabulary are too many to keep at every place of a long text.
+        kept, last = torch.unique(lengths - 1, return_inverse=True)
 
         def logits(model: nn.Module) -> Tensor:
-            output: Tensor = model(input_ids=padded.to(policy.device)).logits
-            return output.cpu()[last].float()
+            output: Tensor = model(
+                input_ids=padded.to(policy.device), logits_to_keep=kept.to(policy.device)
+            ).logits
+            return output.cpu()[torch.arange(len(rows)), last].float()
 
         weights = [step_weights(self.parameters)] * len(rows)
         step = extract(

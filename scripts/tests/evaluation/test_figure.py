@@ -14,7 +14,7 @@ from qsft.evaluation.figure import (
     read_results,
 )
 
-BEHAVIOR = Result("wordle", "kl", "probability", 0.0, 1.0, 1000, 0, -4.0, -4.1, -3.9, 0.7)
+BEHAVIOR = Result("wordle", "wordle", "kl", "probability", 0.0, 1.0, 1000, 0, -4.0, -4.1, -3.9, 0.7)
 RESULTS = [
     BEHAVIOR,
     replace(BEHAVIOR, temperature=0.3, mean=-3.5),

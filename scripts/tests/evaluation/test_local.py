@@ -12,12 +12,14 @@ from tokenizers import Tokenizer
 from qsft.evaluation.local import LocalPlayer, LocalPolicy, load_local_policy
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters
+from qsft.tasks.episodes import play
 from qsft.tasks.wordle.game import HEADER
-from qsft.tasks.wordle.play import MAX_ANSWER_TOKENS, STOP, play
+from qsft.tasks.wordle.play import ANSWER_FORMAT, new_games
 from qsft.tasks.wordle.tokenizer import build_tokenizer
 
 TOKENIZER: Tokenizer = build_tokenizer()
 RESERVED_IDS = (0, 1, 3)
+STOP, MAX_ANSWER_TOKENS = ANSWER_FORMAT.stop, ANSWER_FORMAT.max_tokens
 PROMPTS = [HEADER, HEADER + "s h i r e\nb y g g b\n", HEADER + "a b o u t\n\n"]
 
 
@@ -66,7 +68,9 @@ def test_answers_end_before_the_stop_text_and_are_never_too_long() -> None:
 
 def test_whole_games_repeat() -> None:
     player = make_player(PolicyParameters("kl", 4.0), SamplingParameters(), MAX_ANSWER_TOKENS)
-    first, again = (play(player, 8, seed=5) for _ in range(2))
+    first, again = (new_games(8, seed=5) for _ in range(2))
+    for games in (first, again):
+        play(player, games, ANSWER_FORMAT, seed=5)
     assert [game.transcript for game in first] == [game.transcript for game in again]
 
 

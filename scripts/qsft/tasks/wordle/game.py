@@ -48,20 +48,24 @@ class Game:
     guesses: list[str] = field(default_factory=list)
 
     @property
+    def turn(self) -> int:
+        return len(self.guesses)
+
+    @property
     def solved(self) -> bool:
         return bool(self.guesses) and self.guesses[-1] == self.hidden
 
     @property
     def over(self) -> bool:
-        return self.solved or len(self.guesses) == MAX_GUESSES
+        return self.solved or self.turn == MAX_GUESSES
 
     @property
     def total_reward(self) -> float:
         """−1 for every guess that was not the word."""
-        return float(self.solved - len(self.guesses))
+        return float(self.solved - self.turn)
 
-    def guess(self, text: str) -> None:
-        """Play what the player wrote, word or not."""
+    def act(self, text: str) -> None:
+        """Guess what the player wrote, word or not."""
         word = read_guess(text)
         self.guesses.append(word)
         legal = word in _legal_words()

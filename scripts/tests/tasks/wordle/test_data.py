@@ -46,7 +46,7 @@ def replay(trajectory: Trajectory) -> Game:
     ]
     game = Game(read_guess(guesses[-1].text) if solved else candidates[0])
     for turn in guesses:
-        game.guess(turn.text)
+        game.act(turn.text)
     return game
 
 

@@ -48,7 +48,7 @@ def test_a_word_is_spelled_with_spaces_and_a_newline() -> None:
 def play(hidden: str, *guesses: str) -> Game:
     game = Game(hidden)
     for guess in guesses:
-        game.guess(spell(guess))
+        game.act(spell(guess))
     return game
 
 
@@ -62,7 +62,7 @@ def test_a_game_reads_as_header_guesses_and_feedback() -> None:
 @pytest.mark.parametrize("text", ["x x x x x\n", "a b o u\n", "", "A B O U T\n", "a b o u t s\n"])
 def test_a_guess_that_is_no_word_is_answered_by_an_empty_line(text: str) -> None:
     game = Game("other")
-    game.guess(text)
+    game.act(text)
     assert game.transcript == "Wordle:\n" + text.strip() + "\n\n"
     assert game.total_reward == -1
     assert not game.over
@@ -79,7 +79,7 @@ def test_every_guess_but_the_right_one_costs_one(wrong: int) -> None:
 def test_six_wrong_guesses_end_the_game() -> None:
     game = play("other", *["about"] * 5)
     assert not game.over
-    game.guess(spell("about"))
+    game.act(spell("about"))
     assert game.over
     assert not game.solved
     assert game.total_reward == -6

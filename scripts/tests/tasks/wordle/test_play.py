@@ -2,8 +2,9 @@
 
 from collections.abc import Sequence
 
-from qsft.tasks.wordle.game import feedback, load_words, read_guess, spell
-from qsft.tasks.wordle.play import answer_seed, play
+from qsft.tasks.episodes import Player, answer_seed, play
+from qsft.tasks.wordle.game import Game, feedback, load_words, read_guess, spell
+from qsft.tasks.wordle.play import ANSWER_FORMAT, new_games
 
 
 class FittingPlayer:
@@ -34,26 +35,32 @@ class SilentPlayer:
         return [""] * len(prompts)
 
 
+def played_games(player: Player, count: int, seed: int) -> list[Game]:
+    games = new_games(count, seed)
+    play(player, games, ANSWER_FORMAT, seed)
+    return games
+
+
 def test_a_player_that_uses_the_feedback_wins_most_games() -> None:
-    games = play(FittingPlayer(), 60, seed=0)
+    games = played_games(FittingPlayer(), 60, seed=0)
     assert sum(game.solved for game in games) > 50
     assert all(game.over for game in games)
 
 
 def test_a_player_that_says_nothing_loses_every_game() -> None:
-    games = play(SilentPlayer(), 5, seed=0)
+    games = played_games(SilentPlayer(), 5, seed=0)
     assert [game.total_reward for game in games] == [-6.0] * 5
 
 
 def test_a_seed_hides_the_same_words_from_every_player() -> None:
-    hidden = [game.hidden for game in play(SilentPlayer(), 20, seed=3)]
-    assert [game.hidden for game in play(FittingPlayer(), 20, seed=3)] == hidden
-    assert [game.hidden for game in play(SilentPlayer(), 20, seed=4)] != hidden
+    hidden = [game.hidden for game in played_games(SilentPlayer(), 20, seed=3)]
+    assert [game.hidden for game in played_games(FittingPlayer(), 20, seed=3)] == hidden
+    assert [game.hidden for game in played_games(SilentPlayer(), 20, seed=4)] != hidden
 
 
 def test_only_games_that_go_on_are_asked_and_each_with_its_own_transcript() -> None:
     player = FittingPlayer()
-    games = play(player, 30, seed=0)
+    games = played_games(player, 30, seed=0)
     for turn, prompts in enumerate(player.prompts):
         asked = [game for game in games if len(game.guesses) > turn]
         assert len(prompts) == len(asked)
@@ -64,7 +71,7 @@ def test_only_games_that_go_on_are_asked_and_each_with_its_own_transcript() -> N
 
 def test_every_guess_has_a_seed_of_its_own() -> None:
     player = FittingPlayer()
-    games = play(player, 30, seed=7)
+    games = played_games(player, 30, seed=7)
     assert len(set(player.seeds)) == len(player.seeds) == sum(len(game.guesses) for game in games)
-    assert answer_seed(7, 29, 0) in player.seeds
-    assert answer_seed(8, 0, 0) > max(player.seeds)
+    assert answer_seed(7, 29, 0, ANSWER_FORMAT) in player.seeds
+    assert answer_seed(8, 0, 0, ANSWER_FORMAT) > max(player.seeds)

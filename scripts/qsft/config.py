@@ -11,6 +11,7 @@ from qsft.losses import Smoothing
 from qsft.targets import GammaMode
 
 Precision = Literal["fp32", "bf16"]
+ValueStart = Literal["base", "behavior"]
 
 
 class ConfigError(ValueError):
@@ -33,7 +34,7 @@ NonNegative = Annotated[float, Range(0)]
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Either `base`, a Hugging Face id or folder, or the shape of a fresh Llama."""
+    """Either `base` (`bases.locate_base` says what it may be), or the shape of a fresh Llama."""
 
     base: str | None = None
     layers: Count = 6
@@ -42,6 +43,17 @@ class ModelConfig:
     kv_heads: Count = 6
     intermediate: Count = 512
     max_length: Count = 128
+
+
+@dataclass(frozen=True, slots=True)
+class LoraSettings:
+    """One adapter for each model on one frozen base, instead of all weights twice."""
+
+    rank: Count = 16
+    alpha: NonNegative = 32.0
+    dropout: Share = 0.0
+    # What the frozen base is held in; adapters are float32 whatever it is.
+    base_precision: Precision = "fp32"
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +70,8 @@ class StageConfig:
     # bf16 multiplies in bfloat16. Its rounding of logits feeds the max of the Bellman target, which
     # overestimates with every bit of noise, so the value stage wants fp32.
     precision: Precision = "fp32"
+    # Trajectories in one forward pass; a batch of more is the sum of several passes.
+    micro_batch_size: Count | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +87,8 @@ class ValueConfig(StageConfig):
     # First steps whose weights are the data's own discounted returns: max-free, so they cannot
     # overestimate, and θ starts the Bellman backups from the behavior's value instead of from 1.
     return_steps: Natural = 0
+    # Where θ and θ̄ start: where φ started (the paper's choice), or at φ, where every ratio is 1.
+    start: ValueStart = "base"
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,13 +101,14 @@ class RewardConfig:
 
 @dataclass(frozen=True, slots=True)
 class DataConfig:
-    """Trajectory files, JSON lines or what `qsft encode` made of them, and a tokenizer's folder."""
+    """Trajectory files: JSON lines, or what `qsft encode` made of them."""
 
     train: str
     held_out: str
-    tokenizer: str
     # Longest trajectory, in tokens.
     max_tokens: Count
+    # Folder of the tokenizer's files; without one, the tokenizer is that of `model.base`.
+    tokenizer: str | None = None
     # Tokens that are no action: never emitted, and no part of π_φ.
     reserved_tokens: tuple[str, ...] = ()
     # The dummy action of `smoothing = "leftover"`; one of the reserved tokens.
@@ -107,10 +124,15 @@ class RunConfig:
     behavior: StageConfig
     value: ValueConfig
     model: ModelConfig = field(default_factory=ModelConfig)
+    lora: LoraSettings | None = None
     # Loss on every token, the environment's too, before φ and θ start from the result.
     pretrain: StageConfig | None = None
     seed: Natural = 0
     compile: bool = False
+    # Each forward pass takes its trajectories as one row without padding, each seeing itself alone.
+    packing: bool = False
+    # Recompute activations instead of keeping them.
+    gradient_checkpointing: bool = False
     log_every: Count = 50
     evaluate_every: Count = 500
     checkpoint_every: Count = 1000

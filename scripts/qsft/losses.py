@@ -2,11 +2,8 @@
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 from torch.nn import functional
-
-IGNORED = -100
 
 Smoothing = Literal["uniform", "leftover"]
 
@@ -14,12 +11,9 @@ Smoothing = Literal["uniform", "leftover"]
 def behavior_loss(logits: Tensor, tokens: Tensor) -> Tensor:
     """Eq. 2: L_CE(φ) = −E_(s,a)~D [log π_φ(a|s)].
 
-    logits (b, time, vocab), tokens (b, time) with IGNORED where a position does not count.
-    Returns the mean over those that do, a scalar.
+    logits (n, vocab), tokens (n,). Returns the mean, a scalar; 0 where n is.
     """
-    return functional.cross_entropy(
-        logits.flatten(0, 1).float(), tokens.flatten(), ignore_index=IGNORED
-    )
+    return functional.cross_entropy(logits.float(), tokens, reduction="sum") / max(1, len(tokens))
 
 
 def value_loss(
@@ -38,11 +32,9 @@ def value_loss(
         others = (value_logprobs.sum(dim=1) - chosen) / (value_logprobs.shape[1] - 1)
     else:
         others = value_logprobs[:, leftover_id]
-    return -(weights * chosen + (1 - weights) * others).mean()
+    return -mean(weights * chosen + (1 - weights) * others)
 
 
-def reserved_mask(vocab_size: int, reserved_ids: tuple[int, ...], device: torch.device) -> Tensor:
-    """(vocab,) additive mask: −1e9 at ids that are no action, 0 elsewhere."""
-    mask = torch.zeros(vocab_size, device=device)
-    mask[list(reserved_ids)] = -1e9
-    return mask
+def mean(values: Tensor) -> Tensor:
+    """The mean of (n,); 0 where n is, so that nothing to learn from is no gradient, not NaN."""
+    return values.sum() / max(1, len(values))

@@ -1,17 +1,15 @@
-"""The causal language models that become π_φ and p_θ: fresh Llamas or pretrained ones."""
-
-from pathlib import Path
+"""The causal language models that become π_φ and p_θ: whole, or as an adapter on a frozen base."""
 
 import torch
-from transformers import AutoModelForCausalLM, LlamaConfig, LlamaForCausalLM, PreTrainedModel
+from peft import LoraConfig, PeftModel, get_peft_model
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
-from qsft.config import ModelConfig
+from qsft.adapters import PROJECTIONS
+from qsft.config import ConfigError, LoraSettings, ModelConfig
 
 
-def build_model(config: ModelConfig, vocab_size: int, seed: int) -> PreTrainedModel:
-    """Load `config.base`, or make a Llama whose weights depend on the seed alone."""
-    if config.base is not None:
-        return load_model(config.base)
+def fresh_model(config: ModelConfig, vocab_size: int, seed: int) -> PreTrainedModel:
+    """A Llama whose weights depend on the seed alone."""
     llama = LlamaConfig(
         vocab_size=vocab_size,
         hidden_size=config.width,
@@ -32,6 +30,20 @@ def build_model(config: ModelConfig, vocab_size: int, seed: int) -> PreTrainedMo
         return LlamaForCausalLM(llama)
 
 
-def load_model(source: str | Path) -> PreTrainedModel:
-    """A model from a folder or the hub, in float32."""
-    return AutoModelForCausalLM.from_pretrained(source, dtype=torch.float32)
+def add_adapter(base: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftModel:
+    """LoRA in float32 on the base's projections, which changes nothing yet; the base is frozen."""
+    found = {name.rpartition(".")[2] for name, _ in base.named_modules()}
+    missing = [name for name in PROJECTIONS if name not in found]
+    if missing:
+        raise ConfigError(f"lora: {type(base).__name__} has no {', '.join(missing)} to adapt")
+    settings = LoraConfig(
+        r=lora.rank,
+        lora_alpha=lora.alpha,
+        lora_dropout=lora.dropout,
+        target_modules=list(PROJECTIONS),
+        bias="none",
+        task_type="CAUSAL_LM",
+    )
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return get_peft_model(base, settings)

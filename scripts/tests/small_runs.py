@@ -56,5 +56,5 @@ def run_config(behavior: StageConfig, value: ValueConfig, **changes: object) -> 
     """A run whose data comes from elsewhere, which logs and evaluates at its end alone."""
     never = 10**9
     defaults = {"log_every": never, "evaluate_every": never, "checkpoint_every": never}
-    data = DataConfig("train", "held-out", "tokenizer", max_tokens=0)
+    data = DataConfig("train", "held-out", max_tokens=0, tokenizer="tokenizer")
     return RunConfig("letters", data, UNIT_REWARD, behavior, value, **(defaults | changes))  # type: ignore[arg-type]

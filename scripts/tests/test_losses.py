@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsft.losses import IGNORED, behavior_loss, reserved_mask, value_loss
+from qsft.losses import behavior_loss, value_loss
 
 ROWS, VOCAB_SIZE, LEFTOVER = 6, 7, 1
 
@@ -61,24 +61,19 @@ def test_the_minimum_of_the_leftover_loss_is_the_weight_itself() -> None:
     assert logits.grad.abs().max().item() < 1e-6
 
 
-def test_the_behavior_loss_is_the_mean_over_positions_that_count() -> None:
-    logits = torch.randn(2, 3, VOCAB_SIZE, generator=torch.Generator().manual_seed(0))
-    tokens = torch.tensor([[2, IGNORED, 4], [IGNORED, IGNORED, 6]])
-    logprobs = logits.log_softmax(dim=2)
-    expected = -(logprobs[0, 0, 2] + logprobs[0, 2, 4] + logprobs[1, 2, 6]) / 3
-    torch.testing.assert_close(behavior_loss(logits, tokens), expected)
+def test_the_behavior_loss_is_the_mean_over_tokens() -> None:
+    logits = torch.randn(3, VOCAB_SIZE, generator=torch.Generator().manual_seed(0))
+    logprobs = logits.log_softmax(dim=1)
+    expected = -(logprobs[0, 2] + logprobs[1, 4] + logprobs[2, 6]) / 3
+    torch.testing.assert_close(behavior_loss(logits, torch.tensor([2, 4, 6])), expected)
 
 
-def test_ignored_positions_get_no_gradient() -> None:
-    logits = torch.randn(1, 3, VOCAB_SIZE).requires_grad_()
-    behavior_loss(logits, torch.tensor([[2, IGNORED, 4]])).backward()
-    assert logits.grad is not None
-    assert logits.grad[0, 1].abs().sum() == 0
-    assert logits.grad[0, [0, 2]].abs().sum() > 0
-
-
-def test_the_mask_takes_reserved_ids_out_of_a_softmax() -> None:
-    mask = reserved_mask(VOCAB_SIZE, (0, 5), torch.device("cpu"))
-    probabilities = (torch.randn(VOCAB_SIZE) + mask).softmax(dim=0)
-    assert probabilities[[0, 5]].sum() == 0
-    assert probabilities[[1, 2, 3, 4, 6]].min() > 0
+def test_nothing_to_learn_from_is_a_loss_of_0_without_gradient() -> None:
+    logits = torch.randn(0, VOCAB_SIZE).requires_grad_()
+    none = torch.zeros(0, dtype=torch.int64)
+    for loss in (
+        behavior_loss(logits, none),
+        value_loss(logits.log_softmax(dim=1), none, torch.zeros(0), "uniform", LEFTOVER),
+    ):
+        assert loss.item() == 0
+        loss.backward()

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import Tensor
 
-from qsft.losses import reserved_mask
+from qsft.policy.extraction import extract_behavior
 from qsft.targets import bellman_weights, next_value, step_gammas
 
 ROWS, VOCAB_SIZE = 5, 12
@@ -20,8 +20,7 @@ def random_logprobs(seed: int, scale: float) -> tuple[Tensor, Tensor]:
     """Value's and behavior's, the latter with reserved ids masked as the trainer masks them."""
     generator = torch.Generator().manual_seed(seed)
     value, behavior = torch.randn(2, ROWS, VOCAB_SIZE, generator=generator) * scale
-    mask = reserved_mask(VOCAB_SIZE, RESERVED, torch.device("cpu"))
-    return value.log_softmax(dim=1), (behavior + mask).log_softmax(dim=1)
+    return value.log_softmax(dim=1), extract_behavior(behavior, RESERVED)
 
 
 def naive_next_value(value: Tensor, behavior: Tensor, threshold: float) -> tuple[float, int, float]:

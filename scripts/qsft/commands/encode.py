@@ -6,17 +6,18 @@ Example: qsft encode data/wordle/train.jsonl --tokenizer data/wordle --max-token
 import argparse
 from pathlib import Path
 
-from qsft.encoding import load_tokenizer, load_trajectories, save_encoded
+from qsft.bases import tokenizer_of
+from qsft.encoding import load_trajectories, save_encoded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trajectories", type=Path, nargs="+", help="JSON-lines files")
-    parser.add_argument("--tokenizer", type=Path, required=True, help="folder with tokenizer.json")
+    parser.add_argument("--tokenizer", required=True, help="folder with tokenizer.json, or a base")
     parser.add_argument("--max-tokens", type=int, required=True, help="longest trajectory allowed")
 
 
 def run(options: argparse.Namespace) -> None:
-    tokenizer = load_tokenizer(options.tokenizer)
+    tokenizer = tokenizer_of(options.tokenizer)
     for path in options.trajectories:
         encoded = load_trajectories(path, tokenizer, options.max_tokens)
         target = path.with_suffix(".npz")

@@ -4,7 +4,6 @@ Example: qsft export out/wordle ../models/wordle --beta 64
 """
 
 import argparse
-import json
 from pathlib import Path
 from typing import get_args
 
@@ -13,6 +12,7 @@ from qsft.export.contract import Precision
 from qsft.export.options import ExportError, ExportOptions
 from qsft.export.pipeline import export_policy
 from qsft.policy.extraction import Extraction, PolicyParameters, QForm
+from qsft.record import RECORD_FILE, read_record, reserved_token_ids
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -23,16 +23,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--beta", type=float, default=1.0, help="default β of the policy")
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
     parser.add_argument("--q", choices=get_args(QForm), default="probability")
-    parser.add_argument("--eos", action="append", default=[], help="end-of-sequence token")
+    parser.add_argument(
+        "--eos",
+        action="append",
+        default=[],
+        help="end-of-sequence token; the base's own where none is given",
+    )
     parser.add_argument("--prompt-prefix", help="text that every prompt of the task begins with")
     parser.add_argument("--replace", action="store_true", help="overwrite OUT if it exists")
 
 
 def run(options: argparse.Namespace) -> None:
-    record_path = options.checkpoint / "training.json"
-    if not record_path.is_file():
-        raise ExportError(f"{options.checkpoint} is no checkpoint: training.json is missing")
-    record = json.loads(record_path.read_text(encoding="utf-8"))
+    if not (options.checkpoint / RECORD_FILE).is_file():
+        raise ExportError(f"{options.checkpoint} is no checkpoint: {RECORD_FILE} is missing")
+    record = read_record(options.checkpoint)
     tokenizer = load_tokenizer(options.checkpoint)
 
     config = record["config"]
@@ -41,8 +45,9 @@ def run(options: argparse.Namespace) -> None:
         options.out,
         ExportOptions(
             id=options.id or options.out.name,
-            eos_token_ids=token_ids(tokenizer, options.eos),
-            reserved_token_ids=token_ids(tokenizer, config["data"]["reserved_tokens"]),
+            eos_token_ids=token_ids(tokenizer, options.eos)
+            or tuple(record.get("eos_token_ids", ())),
+            reserved_token_ids=reserved_token_ids(record, tokenizer),
             precision=options.precision,
             defaults=PolicyParameters(options.extraction, options.beta, options.q),
             support_threshold=config["value"]["support_threshold"],

@@ -1,6 +1,5 @@
 """A policy in this process, from its PyTorch models: what a server's answers are held to."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +11,10 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from qsft.adapters import load_role
-from qsft.encoding import load_tokenizer, token_ids
+from qsft.encoding import load_tokenizer
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
+from qsft.record import read_record, reserved_token_ids
 
 _ROWS_AT_ONCE = 64
 
@@ -33,14 +33,14 @@ class LocalPolicy:
 
 def load_local_policy(checkpoint: Path, device: torch.device) -> LocalPolicy:
     """The policy of what `qsft train` wrote."""
-    config = json.loads((checkpoint / "training.json").read_text(encoding="utf-8"))["config"]
+    record = read_record(checkpoint)
     tokenizer = load_tokenizer(checkpoint)
     return LocalPolicy(
         behavior=load_role(checkpoint, "behavior").to(device).eval(),
         value=load_role(checkpoint, "value").to(device).eval(),
         tokenizer=tokenizer,
-        reserved_ids=token_ids(tokenizer, config["data"]["reserved_tokens"]),
-        support_threshold=config["value"]["support_threshold"],
+        reserved_ids=reserved_token_ids(record, tokenizer),
+        support_threshold=record["config"]["value"]["support_threshold"],
         device=device,
     )
 

@@ -85,7 +85,7 @@ def extract(
 ) -> PolicyStep:
     """Combine both models' logits into the policy of each row."""
     column = {name: rows.unsqueeze(-1) for name, rows in weight_columns(weights).items()}
-    reserved = _mask(reserved_token_ids, behavior_logits.shape[-1])
+    reserved = _mask(reserved_token_ids, behavior_logits)
     behavior_logprobs = extract_behavior(behavior_logits, reserved_token_ids)
     # Over all tokens: p_θ = w·π_φ needs the mass that training left on the dummy token.
     value = value_logits.softmax(-1)
@@ -109,7 +109,7 @@ def extract(
 
 def extract_behavior(logits: Tensor, reserved_token_ids: Sequence[int]) -> Tensor:
     """log π_φ over the tokens that are not reserved, (N, V)."""
-    reserved = _mask(reserved_token_ids, logits.shape[-1])
+    reserved = _mask(reserved_token_ids, logits)
     return logits.masked_fill(reserved, RESERVED_LOGIT).log_softmax(-1)
 
 
@@ -119,7 +119,8 @@ def value_ratio(value: Tensor, behavior: Tensor, support_threshold: float) -> Te
     return torch.where(supported, (value / behavior).clamp(max=1.0), 0.0)
 
 
-def _mask(token_ids: Sequence[int], vocab_size: int) -> Tensor:
-    mask = torch.zeros(vocab_size, dtype=torch.bool)
+def _mask(token_ids: Sequence[int], logits: Tensor) -> Tensor:
+    """(V,): whether a token is one of those named; on the device of the logits (N, V)."""
+    mask = torch.zeros(logits.shape[-1], dtype=torch.bool, device=logits.device)
     mask[list(token_ids)] = True
     return mask

@@ -1,6 +1,6 @@
 """Batches of trajectories, drawn so that step t sees the same ones in every run and resume."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -19,6 +19,7 @@ class Batch:
     action token, the last token of an action utterance, the last action token of an ended episode;
     next_action (b, time) int64: position of the action token that follows, 0 where none does;
     trainable (b, time) bool: action tokens whose next state is known; rewards (b,).
+    `packed` says that a model sees them as one row without padding.
     """
 
     ids: Tensor
@@ -29,14 +30,35 @@ class Batch:
     next_action: Tensor
     trainable: Tensor
     rewards: Tensor
+    packed: bool = False
+
+    def rows(self, index: slice) -> "Batch":
+        """Some of the trajectories."""
+        tensors = {
+            field.name: getattr(self, field.name)[index]
+            for field in fields(self)
+            if field.name != "packed"
+        }
+        return Batch(**tensors, packed=self.packed)
+
+    def split(self, size: int | None) -> list["Batch"]:
+        """Parts of at most `size` trajectories; None leaves the batch whole."""
+        if size is None:
+            return [self]
+        return [self.rows(slice(at, at + size)) for at in range(0, len(self.ids), size)]
 
 
 class Trajectories:
     """All trajectories of a data set on one device, and the seeded order they are visited in."""
 
     def __init__(
-        self, encoded: EncodedTrajectories, reward: RewardConfig, device: torch.device
+        self,
+        encoded: EncodedTrajectories,
+        reward: RewardConfig,
+        device: torch.device,
+        packed: bool = False,
     ) -> None:
+        self._packed = packed
         self.size, self.max_length = encoded.ids.shape
         small = np.uint8 if encoded.ids.max() < 256 else np.int32
         self._ids = torch.from_numpy(encoded.ids.astype(small)).to(device)
@@ -79,6 +101,7 @@ class Trajectories:
             next_action=next_action,
             trainable=is_action & (~is_last | done),
             rewards=self._rewards[index],
+            packed=self._packed,
         )
 
 

@@ -1,12 +1,15 @@
 """Training π_φ by cross-entropy (eq. 2), on actions alone or, to pretrain, on every token."""
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
+import torch
 from torch import Tensor, nn
 
-from qsft.losses import IGNORED, behavior_loss
+from qsft.losses import behavior_loss
 from qsft.training.batches import Batch
 from qsft.training.fit import Metrics
+from qsft.training.parameters import ParameterCopy
 
 
 class BehaviorStage:
@@ -17,32 +20,54 @@ class BehaviorStage:
         self.model = model
         self._tokens = tokens
 
+    def counted(self, batch: Batch, step: int) -> Tensor:
+        return _predictable(batch.is_action if self._tokens == "actions" else batch.is_token)
+
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
-        logits = predict(self.model, batch)
+        counted = self.counted(batch, step)
+        logits, tokens = predict(self.model, batch, counted), batch.ids[counted]
         if self._tokens == "actions":
-            return behavior_loss(logits, targets(batch, batch.is_action)), {}
-        action_loss = behavior_loss(logits.detach(), targets(batch, batch.is_action))
-        return behavior_loss(logits, targets(batch, batch.is_token)), {"action_loss": action_loss}
+            return behavior_loss(logits, tokens), {}
+        actions = batch.is_action[counted]
+        action_loss = behavior_loss(logits.detach()[actions], tokens[actions])
+        return behavior_loss(logits, tokens), {"action_loss": action_loss}
 
     def after_step(self) -> None:
         """Nothing follows the optimizer here."""
 
-    def averages(self) -> dict[str, nn.Module]:
+    def averages(self) -> dict[str, ParameterCopy]:
         return {}
 
-    def frozen(self) -> list[nn.Module]:
-        return []
 
+def predict(model: Callable[..., Any], batch: Batch, counted: Tensor) -> Tensor:
+    """Logits (n, vocab) in float32 for the n tokens that `counted` (b, time) marks, in order.
 
-def targets(batch: Batch, counted: Tensor) -> Tensor:
-    """(b, time − 1): the token each position predicts, IGNORED where it does not count."""
-    return batch.ids.masked_fill(~counted, IGNORED)[:, 1:]
-
-
-def predict(model: nn.Module, batch: Batch) -> Tensor:
-    """Logits (b, time − 1, vocab): position t predicts token t + 1.
-
-    Padding is on the right, where a causal model's real tokens never look, so no mask is needed.
+    Each is predicted from the tokens of its trajectory before it; the first is never marked.
     """
+    if batch.packed:
+        return _predict_packed(model, batch, counted)
+    # Padding is on the right, where a causal model's real tokens never look: no mask is needed.
     logits: Tensor = model(input_ids=batch.ids[:, :-1]).logits
-    return logits.float()
+    return logits[counted[:, 1:]].float()
+
+
+def _predict_packed(model: Callable[..., Any], batch: Batch, counted: Tensor) -> Tensor:
+    """All trajectories in one row. Positions that start again tell Transformers where one ends, and
+    it masks attention between them; the LM head runs on the positions that are asked for alone.
+    """
+    positions = torch.arange(batch.ids.shape[1], device=batch.ids.device).expand_as(batch.ids)
+    index = batch.is_token.flatten().cumsum(0).view_as(batch.ids) - 1
+    logits: Tensor = model(
+        input_ids=batch.ids[batch.is_token][None],
+        position_ids=positions[batch.is_token][None],
+        logits_to_keep=index[counted] - 1,
+        use_cache=False,
+    ).logits
+    return logits[0].float()
+
+
+def _predictable(tokens: Tensor) -> Tensor:
+    """(b, time) without each trajectory's first token, which nothing precedes."""
+    first = torch.zeros_like(tokens)
+    first[:, 0] = True
+    return tokens & ~first

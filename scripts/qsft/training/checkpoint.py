@@ -1,20 +1,29 @@
 """A stage's training state on disk, replaced atomically: a crash leaves the last good one."""
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import torch
-from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LRScheduler
 
 _NAME = "checkpoint.pt"
 
 
+class Network(Protocol):
+    """Anything with weights."""
+
+    def state_dict(self) -> dict[str, Any]: ...
+
+    def load_state_dict(self, state: dict[str, Any], /) -> Any: ...
+
+
 def save_checkpoint(
     folder: Path,
     step: int,
-    networks: dict[str, nn.Module],
+    networks: Mapping[str, Network],
     optimizer: Optimizer,
     schedule: LRScheduler,
 ) -> None:
@@ -32,7 +41,7 @@ def save_checkpoint(
 
 
 def load_checkpoint(
-    folder: Path, networks: dict[str, nn.Module], optimizer: Optimizer, schedule: LRScheduler
+    folder: Path, networks: Mapping[str, Network], optimizer: Optimizer, schedule: LRScheduler
 ) -> int:
     """Restore a checkpoint and return the steps it has done; 0 when there is none."""
     path = folder / _NAME

@@ -1,6 +1,9 @@
-"""A whole run: pretrain if asked, train φ, then θ with θ̄; each stage leaves its model behind."""
+"""A whole run: pretrain if asked, train φ, then θ with θ̄; each stage leaves its model behind.
 
-import copy
+One model passes through all stages. Which of its parameters are trainable, all or an adapter's, is
+decided once; φ and θ̄ are kept as other values for them (`parameters.py`).
+"""
+
 import json
 import logging
 import os
@@ -11,19 +14,28 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
+from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
 from tokenizers import Tokenizer
-from transformers import PreTrainedModel
+from transformers import AutoModelForCausalLM, PreTrainedModel
 
+from qsft.adapters import BASE_FOLDER
+from qsft.bases import end_of_sequence_ids, start_model, write_tokenizer
 from qsft.config import ConfigError, RunConfig, StageConfig
 from qsft.encoding import load_tokenizer, load_trajectories, token_ids
-from qsft.models import build_model, load_model
+from qsft.models import add_adapter
+from qsft.record import RECORD_FILE
 from qsft.training.batches import Trajectories
 from qsft.training.behavior import BehaviorStage
 from qsft.training.checkpoint import remove_checkpoint
 from qsft.training.fit import FitData, Stage, fit
+from qsft.training.parameters import ParameterCopy
+from qsft.training.processes import Processes
+from qsft.training.settings import check_settings, store_settings
 from qsft.training.value import ValueStage
 
 logger = logging.getLogger(__name__)
+
+_STAGES = ("pretrain", "behavior", "value")
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,41 +43,59 @@ class _Context:
     config: RunConfig
     data: FitData
     out: Path
-    device: torch.device
+    processes: Processes
 
 
-def train(config: RunConfig, out: Path, device: torch.device) -> None:
+def train(config: RunConfig, out: Path, processes: Processes, restart: bool = False) -> None:
     """Run every stage that `out` does not hold yet, and write what `qsft export` reads.
 
-    `out` gets `behavior/`, `value/`, the tokenizer's files and `training.json`. Interrupted, the
-    same call goes on from the last checkpoint and ends with the same weights.
+    `out` gets the two models, whole or as adapters (`qsft.adapters`), the tokenizer's files and
+    `training.json`. Interrupted, the same call goes on from the last checkpoint and ends with the
+    same weights. `restart` throws away what `out` holds.
     """
     # What makes cuBLAS repeat itself; it must be set before CUDA starts.
     os.environ.setdefault("CUBLAS_WORKSPACE_CONFIG", ":4096:8")
     torch.use_deterministic_algorithms(True, warn_only=True)
     torch.set_float32_matmul_precision("high")
-    source = Path(config.data.tokenizer)
-    tokenizer = load_tokenizer(source)
+    if processes.is_first:
+        _prepare_folder(config, out, restart)
+        write_tokenizer(config, out)
+    processes.wait()
+    tokenizer = load_tokenizer(out)
     reserved_ids, leftover_id = reserved_tokens(config, tokenizer)
-    context = _Context(config, _load_data(config, tokenizer, device), out, device)
-    out.mkdir(parents=True, exist_ok=True)
-    for name in ("tokenizer.json", "tokenizer_config.json"):
-        shutil.copyfile(source / name, out / name)
+    context = _Context(config, _load_data(config, tokenizer, processes), out, processes)
 
-    base = build_model(config.model, tokenizer.get_vocab_size(), config.seed)
+    base = start_model(config, tokenizer.get_vocab_size())
     vocab_size = base.get_output_embeddings().out_features
-    reserved_ids += padding_ids(tokenizer, vocab_size)
+    reserved_ids = tuple(sorted({*reserved_ids, *padding_ids(tokenizer, vocab_size)}))
+    if config.gradient_checkpointing:
+        base.activation_checkpointing_enable({"use_reentrant": False})
+    model = base
+    if config.lora is not None:
+        _save_once(base, out / BASE_FOLDER, processes)
+        model = add_adapter(base, config.lora, config.seed)
+    _run_stages(context, processes.shard(model.to(processes.device)), reserved_ids, leftover_id)
+    if processes.is_first:
+        _write_record(context, reserved_ids, end_of_sequence_ids(base))
+    processes.wait()
+
+
+def _run_stages(
+    context: _Context, model: torch.nn.Module, reserved_ids: tuple[int, ...], leftover_id: int
+) -> None:
+    config = context.config
+    if config.compile:
+        model.compile()  # in place: parameters keep their names in checkpoints
     if config.pretrain is not None:
-        stage = BehaviorStage("pretrain", base, tokens="all")
-        base = _train_stage(context, stage, config.pretrain)
-    behavior = _train_stage(
-        context, BehaviorStage("behavior", copy.deepcopy(base), tokens="actions"), config.behavior
-    )
-    value_stage = ValueStage(
-        base.to(device), behavior, config.value, reserved_ids, leftover_id, vocab_size
-    )
-    _train_stage(context, value_stage, config.value)
-    _write_record(config, context, out)
+        _train_stage(context, BehaviorStage("pretrain", model, tokens="all"), config.pretrain)
+    start = ParameterCopy(model)
+    _train_stage(context, BehaviorStage("behavior", model, tokens="actions"), config.behavior)
+    behavior = ParameterCopy(model)
+    if config.value.start == "base":
+        start.restore()
+    del start
+    stage = ValueStage(model, behavior, config.value, reserved_ids, leftover_id)
+    _train_stage(context, stage, config.value)
 
 
 def reserved_tokens(config: RunConfig, tokenizer: Tokenizer) -> tuple[tuple[int, ...], int]:
@@ -84,63 +114,107 @@ def reserved_tokens(config: RunConfig, tokenizer: Tokenizer) -> tuple[tuple[int,
 
 def padding_ids(tokenizer: Tokenizer, vocab_size: int) -> tuple[int, ...]:
     """Logits that stand for no token: a pretrained model rounds its vocabulary up."""
-    tokens = tokenizer.get_vocab_size()
-    if tokens > vocab_size:
+    ids = set(tokenizer.get_vocab().values())
+    if max(ids) >= vocab_size:
         raise ConfigError(
-            f"model.base: has {vocab_size} tokens, the tokenizer of data.tokenizer {tokens}"
+            f"model.base: has {vocab_size} tokens, the tokenizer's ids reach {max(ids)}"
         )
-    return tuple(range(tokens, vocab_size))
+    return tuple(token_id for token_id in range(vocab_size) if token_id not in ids)
 
 
-def _load_data(config: RunConfig, tokenizer: Tokenizer, device: torch.device) -> FitData:
-    def load(path: str) -> Trajectories:
+def _prepare_folder(config: RunConfig, out: Path, restart: bool) -> None:
+    for name in _STAGES:
+        if restart:
+            shutil.rmtree(out / name, ignore_errors=True)
+        check_settings(config, name, out / name)
+    if restart:
+        shutil.rmtree(out / BASE_FOLDER, ignore_errors=True)
+    out.mkdir(parents=True, exist_ok=True)
+
+
+def _load_data(config: RunConfig, tokenizer: Tokenizer, processes: Processes) -> FitData:
+    def load(path: str, name: str) -> Trajectories:
         encoded = load_trajectories(Path(path), tokenizer, config.data.max_tokens)
-        return Trajectories(encoded, config.reward, device)
+        if not encoded.is_action[:, 1:].any():
+            raise ConfigError(f"data.{name}: {path} has no action token to learn from")
+        return Trajectories(encoded, config.reward, processes.device, packed=config.packing)
 
-    return FitData(train=load(config.data.train), held_out=load(config.data.held_out))
+    data = config.data
+    return FitData(train=load(data.train, "train"), held_out=load(data.held_out, "held_out"))
 
 
-def _train_stage(context: _Context, stage: Stage, settings: StageConfig) -> PreTrainedModel:
-    """Train one stage, or load what an earlier call finished."""
+def _train_stage(context: _Context, stage: Stage, settings: StageConfig) -> None:
+    """Train one stage, or give its model the parameters that an earlier call finished with."""
     folder = context.out / stage.name
-    if (folder / "config.json").exists():
+    if _is_finished(folder):
         logger.info("%s: finished before", stage.name)
-        return load_model(folder).to(context.device)
-    model = stage.model
-    assert isinstance(model, PreTrainedModel)
-    model.to(context.device)
+        _load_into(stage.model, folder)
+        return
     started = time.monotonic()
-    if context.config.compile:
-        for network in (model, *stage.averages().values(), *stage.frozen()):
-            network.compile()  # in place: parameters keep their names in checkpoints
+    if context.processes.is_first:
+        store_settings(context.config, stage.name, folder)
     with torch.random.fork_rng():
-        fit(stage, settings, context.config, context.data, folder)
+        fit(stage, settings, context.config, context.data, folder, context.processes)
     logger.info("%s: %.0f s", stage.name, time.monotonic() - started)
-    _save_model(model, folder)
-    remove_checkpoint(folder)
-    return model
+    weights = context.processes.gathered(stage.model) if context.processes.shards else None
+    if context.processes.is_first:
+        _save(stage.model, folder, weights)
+        remove_checkpoint(folder)
+    context.processes.wait()
 
 
-def _save_model(model: PreTrainedModel, folder: Path) -> None:
-    """Save so that config.json, which tells that the stage is finished, comes after all else."""
+def _is_finished(folder: Path) -> bool:
+    return any((folder / name).exists() for name in _LAST_FILES)
+
+
+# Of a whole model's folder and of an adapter's: written last, so that it tells that all is there.
+_LAST_FILES = ("config.json", "adapter_config.json")
+
+
+def _save(
+    model: torch.nn.Module, folder: Path, weights: dict[str, torch.Tensor] | None = None
+) -> None:
+    assert isinstance(model, PreTrainedModel | PeftModel)
     part = folder.with_name(folder.name + ".part")
-    model.save_pretrained(part)
-    for file in sorted(part.iterdir(), key=lambda file: file.name == "config.json"):
+    model.save_pretrained(part, state_dict=weights)
+    (part / "README.md").unlink(missing_ok=True)  # the model card of PEFT, which says nothing
+    folder.mkdir(parents=True, exist_ok=True)
+    for file in sorted(part.iterdir(), key=lambda file: file.name in _LAST_FILES):
         file.replace(folder / file.name)
     part.rmdir()
 
 
-def _write_record(config: RunConfig, context: _Context, out: Path) -> None:
+def _save_once(base: PreTrainedModel, folder: Path, processes: Processes) -> None:
+    if processes.is_first and not _is_finished(folder):
+        _save(base, folder)
+    processes.wait()
+
+
+def _load_into(model: torch.nn.Module, folder: Path) -> None:
+    if isinstance(model, PeftModel):
+        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+    else:
+        stored = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        model.load_state_dict(stored.state_dict())
+
+
+def _write_record(
+    context: _Context, reserved_ids: tuple[int, ...], eos_ids: tuple[int, ...]
+) -> None:
     """training.json: what went into this policy, for its manifest."""
     record = {
         "algorithm": "Q-SFT, arXiv 2411.05193",
-        "config": asdict(config),
+        "config": asdict(context.config),
+        "reserved_token_ids": reserved_ids,
+        "eos_token_ids": eos_ids,
         "revision": _git_revision(),
         "trajectories": context.data.train.size,
         "torch": torch.__version__,
-        "device": torch.cuda.get_device_name() if context.device.type == "cuda" else "cpu",
+        "device": (
+            torch.cuda.get_device_name() if context.processes.device.type == "cuda" else "cpu"
+        ),
     }
-    (out / "training.json").write_text(json.dumps(record, indent=2) + "\n")
+    (context.out / RECORD_FILE).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _git_revision() -> str | None:

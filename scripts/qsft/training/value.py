@@ -1,72 +1,67 @@
 """Training p_θ by weighted cross-entropy (eq. 3) with Bellman targets from its moving average θ̄."""
 
-import copy
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
 from qsft.config import ValueConfig
-from qsft.losses import reserved_mask, value_loss
+from qsft.losses import mean, value_loss
+from qsft.policy.extraction import extract_behavior
 from qsft.targets import bellman_weights, next_value, step_gammas
 from qsft.training.batches import Batch
 from qsft.training.behavior import predict
 from qsft.training.fit import Metrics
+from qsft.training.parameters import ParameterCopy
 
 
 class ValueStage:
-    """θ and θ̄ start where `model` stands; φ, the behavior model, stays frozen."""
+    """θ and θ̄ start where `model` stands; φ, `behavior`, predicts and is never changed."""
 
     name = "value"
 
     def __init__(
         self,
         model: nn.Module,
-        behavior: nn.Module,
+        behavior: Callable[..., Any],
         settings: ValueConfig,
         reserved_ids: Sequence[int],
         leftover_id: int,
-        vocab_size: int,
     ) -> None:
         self.model = model
-        self._behavior = behavior.eval().requires_grad_(False)
-        self._target = copy.deepcopy(model).eval().requires_grad_(False)
+        self._behavior = behavior
+        self._target = ParameterCopy(model)
         self._settings = settings
+        self._reserved_ids = tuple(reserved_ids)
         self._leftover_id = leftover_id
-        device = next(model.parameters()).device
-        self._behavior_mask = reserved_mask(vocab_size, tuple(reserved_ids), device)
+
+    def counted(self, batch: Batch, step: int) -> Tensor:
+        """At first, when weights are returns, only episodes that ended have any."""
+        if step < self._settings.return_steps:
+            return batch.trainable & batch.terminal.any(dim=1, keepdim=True)
+        return batch.trainable
 
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
         """Eq. 3 over the batch's action tokens, and how often each bound of the target bit."""
         if step < self._settings.return_steps:
             metrics: Metrics = {}
             weights = return_weights(batch, self._gammas(batch))
-            trainable = batch.trainable & batch.terminal.any(dim=1, keepdim=True)
         else:
             weights, metrics = self._bellman_weights(batch)
-            trainable = batch.trainable
-        rows = trainable[:, 1:]
-        logprobs = predict(self.model, batch)[rows].log_softmax(dim=1)
-        actions = batch.ids[trainable]
-        used = weights[trainable]
+        counted = self.counted(batch, step)
+        logprobs = predict(self.model, batch, counted).log_softmax(dim=1)
+        actions, used = batch.ids[counted], weights[counted]
         loss = value_loss(logprobs, actions, used, self._settings.smoothing, self._leftover_id)
-        chosen = logprobs.detach().gather(1, actions[:, None]).exp()
-        return loss, {**metrics, "mean_weight": used.mean(), "mean_value": chosen.mean()}
+        chosen = logprobs.detach().gather(1, actions[:, None]).squeeze(1).exp()
+        return loss, {**metrics, "mean_weight": mean(used), "mean_value": mean(chosen)}
 
-    @torch.no_grad()
     def after_step(self) -> None:
         """θ̄ ← (1−α)θ̄ + αθ."""
-        torch._foreach_lerp_(
-            list(self._target.parameters()),
-            [parameter.detach() for parameter in self.model.parameters()],
-            self._settings.target_rate,
-        )
+        self._target.follow(self._settings.target_rate)
 
-    def averages(self) -> dict[str, nn.Module]:
+    def averages(self) -> dict[str, ParameterCopy]:
         return {"target": self._target}
-
-    def frozen(self) -> list[nn.Module]:
-        return [self._behavior]
 
     def _gammas(self, batch: Batch) -> Tensor:
         settings = self._settings
@@ -75,10 +70,11 @@ class ValueStage:
     @torch.no_grad()
     def _bellman_weights(self, batch: Batch) -> tuple[Tensor, Metrics]:
         """w (b, time) at action positions, from max p_θ̄/π_φ at the action position that follows."""
-        rows = batch.is_action[:, 1:]
-        behavior = predict(self._behavior, batch)[rows] + self._behavior_mask
-        behavior_logprobs = behavior.log_softmax(dim=1)
-        target_logprobs = predict(self._target, batch)[rows].log_softmax(dim=1)
+        actions = batch.is_action
+        behavior_logprobs = extract_behavior(
+            predict(self._behavior, batch, actions), self._reserved_ids
+        )
+        target_logprobs = predict(self._target, batch, actions).log_softmax(dim=1)
         value = next_value(target_logprobs, behavior_logprobs, self._settings.support_threshold)
         values = torch.zeros(batch.ids.shape, device=batch.ids.device)
         values[batch.is_action] = value.ratio
@@ -88,12 +84,12 @@ class ValueStage:
         raw = rewards + gammas * next_values
         bootstrapped = next_values[batch.trainable & ~batch.terminal]
         metrics = {
-            "next_ratio": bootstrapped.mean(),
-            "ratio_clamped_share": (bootstrapped > 1).float().mean(),
-            "weight_clamped_share": (raw[batch.trainable] > 1).float().mean(),
-            "support_size": value.support_size.float().mean(),
-            "unrestricted_ratio": value.unrestricted_ratio.mean(),
-            "restricted_share": (value.unrestricted_ratio > value.ratio).float().mean(),
+            "next_ratio": mean(bootstrapped),
+            "ratio_clamped_share": mean((bootstrapped > 1).float()),
+            "weight_clamped_share": mean((raw[batch.trainable] > 1).float()),
+            "support_size": mean(value.support_size.float()),
+            "unrestricted_ratio": mean(value.unrestricted_ratio),
+            "restricted_share": mean((value.unrestricted_ratio > value.ratio).float()),
         }
         return bellman_weights(rewards, gammas, next_values), metrics
 

@@ -94,7 +94,7 @@ class ReturnWeightedStage(BehaviorStage):
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
         gammas = step_gammas(GAMMA, "turn", batch.ends_turn, batch.terminal)
         weights = return_weights(batch, gammas)[batch.is_action]
-        logprobs = predict(self.model, batch)[batch.is_action[:, 1:]].log_softmax(dim=1)
+        logprobs = predict(self.model, batch, batch.is_action).log_softmax(dim=1)
         chosen = logprobs.gather(1, batch.ids[batch.is_action][:, None]).squeeze(1)
         return -(weights * chosen).sum() / weights.sum(), {}
 
@@ -113,7 +113,7 @@ def clone(items: list[Trajectory], kind: type[BehaviorStage], folder: Path) -> L
 
 def learn_value(behavior: LastTokenTable, settings: ValueConfig, folder: Path) -> LastTokenTable:
     model = copy.deepcopy(behavior).requires_grad_()
-    stage = ValueStage(model, behavior, settings, RESERVED_IDS, LEFTOVER_ID, VOCAB_SIZE)
+    stage = ValueStage(model, behavior, settings, RESERVED_IDS, LEFTOVER_ID)
     fit(stage, settings, RUN, fit_data(TRAJECTORIES, TOKENIZER, MAX_TOKENS), folder)
     return model
 

@@ -20,7 +20,7 @@ from tables import PrefixTable
 from torch import nn
 
 from qsft.config import ModelConfig, StageConfig, ValueConfig
-from qsft.models import build_model
+from qsft.models import fresh_model
 from qsft.targets import GammaMode
 from qsft.training.batches import Batch
 from qsft.training.behavior import BehaviorStage, predict
@@ -86,12 +86,12 @@ def learned_ratios(
     stage = BehaviorStage("behavior", behavior, "actions")
     fit(stage, behavior_settings, run, data, folder / "behavior")
     theta = copy.deepcopy(behavior)
-    value_stage = ValueStage(theta, behavior, value_settings, RESERVED_IDS, LEFTOVER_ID, VOCAB_SIZE)
+    value_stage = ValueStage(theta, behavior, value_settings, RESERVED_IDS, LEFTOVER_ID)
     fit(value_stage, value_settings, run, data, folder / "value")
     with torch.no_grad():
-        ratios = predict(theta, batch).softmax(2) / predict(behavior, batch).softmax(2)
-    chosen = ratios.gather(2, batch.ids[:, 1:, None]).squeeze(2)
-    found: NDArray[np.float32] = chosen[batch.is_action[:, 1:]].numpy()
+        value, policy = (predict(m, batch, batch.is_action).softmax(1) for m in (theta, behavior))
+    chosen = (value / policy).gather(1, batch.ids[batch.is_action][:, None]).squeeze(1)
+    found: NDArray[np.float32] = chosen.numpy()
     return found
 
 
@@ -128,7 +128,7 @@ def test_a_llama_learns_the_optimal_value_of_every_token(tmp_path: Path) -> None
     games = make_games()
     shape = ModelConfig(layers=2, width=32, heads=4, kv_heads=4, intermediate=64, max_length=16)
     found = learned_ratios(
-        lambda _: build_model(shape, VOCAB_SIZE, seed=0),
+        lambda _: fresh_model(shape, VOCAB_SIZE, seed=0),
         games,
         StageConfig(250, 128, 5e-3, 20, final_learning_rate_share=0.01, weight_decay=0.0),
         value_config(450, 5e-3, "turn"),

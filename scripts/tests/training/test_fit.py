@@ -42,7 +42,7 @@ def read_scalars(folder: Path) -> dict[str, dict[int, float]]:
 def test_the_learning_rate_warms_up_and_then_falls_as_a_cosine(tmp_path: Path) -> None:
     fit(make_stage(), SETTINGS, RUN, DATA, tmp_path)
     # What is logged at step t is the rate of the step after it.
-    logged = read_scalars(tmp_path)["behavior/learning_rate"]
+    logged = read_scalars(tmp_path)["behavior/train/learning_rate"]
     shares = [logged[step] / SETTINGS.learning_rate for step in range(1, 11)]
     assert shares[:3] == pytest.approx([0.5, 0.75, 1.0])
     cosine = [0.1 + 0.9 * 0.5 * (1 + math.cos(math.pi * step / 6)) for step in range(7)]

@@ -1,0 +1,24 @@
+"""training.json, what a checkpoint says of itself: its training, and which ids are no token."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from tokenizers import Tokenizer
+
+from qsft.encoding import token_ids
+
+RECORD_FILE = "training.json"
+
+
+def read_record(checkpoint: Path) -> dict[str, Any]:
+    record: dict[str, Any] = json.loads((checkpoint / RECORD_FILE).read_text(encoding="utf-8"))
+    return record
+
+
+def reserved_token_ids(record: dict[str, Any], tokenizer: Tokenizer) -> tuple[int, ...]:
+    """The ids that no policy may emit: the reserved tokens, and logits that stand for no token."""
+    if "reserved_token_ids" in record:
+        return tuple(record["reserved_token_ids"])
+    # Older checkpoints tell the tokens' names alone.
+    return token_ids(tokenizer, record["config"]["data"]["reserved_tokens"])

@@ -20,6 +20,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("out", type=Path, help="policy folder to write")
     parser.add_argument("--id", help="the policy's name (default: the name of OUT)")
     parser.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    parser.add_argument(
+        "--twin", action="store_true", help="keep two adapters on one base, read once for both"
+    )
     parser.add_argument("--beta", type=float, default=1.0, help="default β of the policy")
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
     parser.add_argument("--q", choices=get_args(QForm), default="probability")
@@ -49,6 +52,7 @@ def run(options: argparse.Namespace) -> None:
             or tuple(record.get("eos_token_ids", ())),
             reserved_token_ids=reserved_token_ids(record, tokenizer),
             precision=options.precision,
+            twin=options.twin,
             defaults=PolicyParameters(options.extraction, options.beta, options.q),
             support_threshold=config["value"]["support_threshold"],
             prompt_prefix=options.prompt_prefix,

@@ -18,7 +18,7 @@ import onnx
 from onnx import ModelProto
 from transformers import AutoConfig
 
-from qsft.export.contract import TOKENIZER_FILES, ModelRole, Precision
+from qsft.export.contract import TOKENIZER_FILES, Precision
 from qsft.export.options import ExportError
 
 CONFIG_FILE = "config.json"
@@ -52,22 +52,20 @@ class BuiltDecoder:
     shape: DecoderShape
 
 
-def build_decoder(
-    checkpoint: Path, role: ModelRole, precision: Precision, out: Path
-) -> BuiltDecoder:
-    """Build `checkpoint/role` into the folder `out`."""
+def build_decoder(checkpoint: Path, name: str, precision: Precision, out: Path) -> BuiltDecoder:
+    """Build `checkpoint/name` into the folder `out`."""
     with _silence():
         # Imported here: it takes a second, and puts top-level names like `builders` on the path.
         from onnxruntime_genai.models.builder import create_model, parse_extra_options
 
     with TemporaryDirectory() as staging:
-        source = _stage(checkpoint, role, Path(staging))
+        source = _stage(checkpoint, name, Path(staging))
         where = ("", str(source), str(out), precision, "cpu", str(Path(staging) / "cache"))
         try:
             with _silence():
                 create_model(*where, **parse_extra_options(*where, list(BUILDER_OPTIONS)))
         except Exception as error:
-            raise ExportError(f"{role}: the model builder failed on it: {error}") from error
+            raise ExportError(f"{name}: the model builder failed on it: {error}") from error
     return BuiltDecoder(
         model=onnx.load(out / "model.onnx", load_external_data=False),
         weights=out / "model.onnx.data",
@@ -89,17 +87,17 @@ def _silence() -> Iterator[None]:
         logging.root.handlers[:] = handlers
 
 
-def _stage(checkpoint: Path, role: ModelRole, staging: Path) -> Path:
+def _stage(checkpoint: Path, name: str, staging: Path) -> Path:
     """One folder with a model and the tokenizer, as the builder wants it."""
-    folder = staging / role
+    folder = staging / name
     folder.mkdir()
-    for file in (checkpoint / role).iterdir():
+    for file in (checkpoint / name).iterdir():
         if file.name != CONFIG_FILE:
             (folder / file.name).symlink_to(file.resolve())
-    for name in TOKENIZER_FILES:
-        if not (folder / name).exists():
-            (folder / name).symlink_to((checkpoint / name).resolve())
-    (folder / CONFIG_FILE).write_text(json.dumps(_config_for_builder(checkpoint / role)))
+    for file_name in TOKENIZER_FILES:
+        if not (folder / file_name).exists():
+            (folder / file_name).symlink_to((checkpoint / file_name).resolve())
+    (folder / CONFIG_FILE).write_text(json.dumps(_config_for_builder(checkpoint / name)))
     return folder
 
 

@@ -21,6 +21,7 @@ class ExportOptions:
     eos_token_ids: tuple[int, ...]
     reserved_token_ids: tuple[int, ...]
     precision: Precision = "fp32"
+    twin: bool = False  # adapters on one base stay so, instead of becoming two whole models
     defaults: PolicyParameters = field(default_factory=PolicyParameters)
     support_threshold: float = 1e-3
     prompt_prefix: str | None = None

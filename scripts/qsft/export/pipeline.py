@@ -23,6 +23,7 @@ from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
 from qsft.export.step_graph import compose_step
+from qsft.export.twin import build_twin
 from qsft.export.verify import verify_policy
 
 
@@ -30,25 +31,32 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
     """Write the policy of a checkpoint to the folder `out`, or raise and leave `out` as it was.
 
     The checkpoint holds `behavior/` and `value/` (Hugging Face models, or adapters on `base/`,
-    which are merged), `tokenizer.json`, `tokenizer_config.json` and, for chat models,
-    `chat_template.jinja`.
+    which are merged unless `options.twin`), `tokenizer.json`, `tokenizer_config.json` and, for
+    chat models, `chat_template.jinja`.
     """
     _check_checkpoint(checkpoint)
     if out.exists() and not options.replace:
         raise ExportError(f"{out} exists already")
+    if options.twin and not has_adapters(checkpoint):
+        raise ExportError(f"{checkpoint} has no base/: only adapters on one base can be twins")
     with merged_checkpoint(checkpoint) as merged:
-        return _export_models(merged, out, options)
+        return _export_models(checkpoint, merged, out, options)
 
 
-def _export_models(checkpoint: Path, out: Path, options: ExportOptions) -> ExportReport:
+def _export_models(
+    checkpoint: Path, merged: Path, out: Path, options: ExportOptions
+) -> ExportReport:
     out.parent.mkdir(parents=True, exist_ok=True)
     # Beside `out`, so that the last step is a rename within one file system.
     with TemporaryDirectory(prefix=f".{out.name}-", dir=out.parent) as temporary:
         folder = Path(temporary) / out.name
         folder.mkdir()
-        shapes = _write_graphs(checkpoint, folder, options)
+        if options.twin:
+            shapes = _write_twin_graphs(checkpoint, folder, options)
+        else:
+            shapes = _write_graphs(merged, folder, options)
         _copy_tokenizer(checkpoint, folder)
-        verification = verify_policy(checkpoint, folder, options, shapes["behavior"])
+        verification = verify_policy(merged, folder, options, shapes["behavior"])
         write_manifest(folder, options, shapes, verification)
         if out.exists():
             out.rename(Path(temporary) / "replaced")
@@ -90,6 +98,15 @@ def _write_graphs(
     )
     _save(step, folder / STEP_FILE)
     return shapes
+
+
+def _write_twin_graphs(
+    checkpoint: Path, folder: Path, options: ExportOptions
+) -> dict[ModelRole, DecoderShape]:
+    twin = build_twin(checkpoint, folder, options)
+    for name, graph in twin.graphs.items():
+        _save(graph, folder / name)
+    return dict.fromkeys(MODEL_ROLES, twin.shape)
 
 
 def _save(model: ModelProto, path: Path) -> None:

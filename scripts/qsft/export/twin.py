@@ -1,0 +1,51 @@
+"""The twin export: both models as adapters on one base, whose weights a step reads once.
+
+The folder is of the same contract as that of two whole models; the server cannot tell.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from onnx import ModelProto
+
+from qsft.adapters import BASE_FOLDER
+from qsft.export.builder import DecoderShape, build_decoder
+from qsft.export.combine_graph import combine_graph
+from qsft.export.compatibility import check_compatible
+from qsft.export.contract import MODEL_ROLES, STEP_FILE, graph_file
+from qsft.export.decoder_graph import adapt_decoder
+from qsft.export.options import ExportOptions
+from qsft.export.twin_adapters import read_adapters
+from qsft.export.twin_deltas import add_deltas
+from qsft.export.twin_graph import compose_twin_step, single_model
+
+# The base's weights and, behind them, both adapters': what all three graphs read.
+TWIN_WEIGHTS_FILE = "twin.onnx.data"
+
+
+@dataclass(frozen=True)
+class TwinGraphs:
+    """The graphs by their files' names; both models have one shape."""
+
+    graphs: Mapping[str, ModelProto]
+    shape: DecoderShape
+
+
+def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGraphs:
+    """Build the graphs of a checkpoint of adapters; their weights go to `folder`."""
+    adapters = read_adapters(checkpoint)
+    with TemporaryDirectory(dir=folder.parent) as built_in:
+        base = build_decoder(checkpoint, BASE_FOLDER, options.precision, Path(built_in))
+        twin = add_deltas(base, adapters, options.precision)
+        base.weights.rename(folder / TWIN_WEIGHTS_FILE)
+    shape = base.shape
+    check_compatible(dict.fromkeys(MODEL_ROLES, shape), options)
+    decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
+    combination = combine_graph(
+        shape.vocab_size, options.reserved_token_ids, options.support_threshold
+    )
+    step = compose_twin_step(decoder, twin.masks, combination)
+    alone = {graph_file(role): single_model(decoder, twin.masks, role) for role in MODEL_ROLES}
+    return TwinGraphs({STEP_FILE: step, **alone}, shape)

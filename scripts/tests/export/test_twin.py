@@ -1,0 +1,98 @@
+"""Twin export: two adapters on one base in one pass, with the distributions of two whole models."""
+
+from collections import Counter
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from small_models import SHAPE, llama
+from transformers import PreTrainedConfig, Qwen2Config, Qwen3Config
+from twin_checkpoints import make_twin_checkpoint
+
+from qsft.export.contract import Precision
+from qsft.export.graph_runner import Array, Chunk, GraphRunner
+from qsft.export.options import ExportError
+from qsft.export.pipeline import export_policy
+from qsft.export.tiny import tiny_options
+from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+
+FAMILIES: dict[str, PreTrainedConfig] = {
+    "llama tied": llama(tie_word_embeddings=True),
+    "llama untied": llama(tie_word_embeddings=False),
+    "qwen2": Qwen2Config(**SHAPE, tie_word_embeddings=True),
+    "qwen3": Qwen3Config(**SHAPE, head_dim=32),
+}
+TWIN = replace(tiny_options(), twin=True)
+
+
+def run_once(folder: Path) -> dict[str, Array]:
+    """Two prompts at once, all positions of the second scored."""
+    runner = GraphRunner(folder / "step.onnx", slots=2, cache_length=32)
+    weights = weight_columns([step_weights(PolicyParameters("kl", 4.0))] * 5)
+    chunks = [Chunk(0, [3, 9, 27, 4, 12]), Chunk(0, [5, 25, 8, 40, 2])]
+    return runner.run(chunks, range(5, 10), {k: v.numpy() for k, v in weights.items()})
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_twin_gives_what_two_whole_models_give(family: str, tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", FAMILIES[family])
+    whole = export_policy(checkpoint, tmp_path / "whole", tiny_options())
+    twin = export_policy(checkpoint, tmp_path / "twin", TWIN)
+    assert twin.verification.logits_difference < 1e-4
+    assert twin.verification.schedule_difference < 1e-5
+    expected = run_once(whole.folder)
+    for name, actual in run_once(twin.folder).items():
+        np.testing.assert_allclose(actual, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
+    assert np.abs(expected["kl"]).max() > 1e-3  # the value model does say something else
+
+
+@pytest.mark.parametrize(("precision", "largest_kl"), [("int4", 0.1)])
+def test_quantized_twins_are_near(precision: Precision, largest_kl: float, tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    options = replace(TWIN, precision=precision)
+    report = export_policy(checkpoint, tmp_path / "twin", options)
+    for kl in report.verification.kl.values():
+        assert 0 < kl.mean < largest_kl
+
+
+def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    folder = export_policy(checkpoint, tmp_path / "twin", TWIN).folder
+    graph = onnx.load(folder / "step.onnx", load_external_data=False).graph
+    operators = Counter(node.op_type for node in graph.node)
+    assert operators["GroupQueryAttention"] == 2 * 2
+    products = 5 * 2  # of a layer's, with both adapters' two beside each
+    assert operators["MatMul"] == products * 3 + 1
+    assert [file.name for file in folder.glob("*.data")] == ["twin.onnx.data"]
+    alone = onnx.load(folder / "value.onnx", load_external_data=False).graph
+    step = {tensor.name: list(tensor.external_data) for tensor in graph.initializer}
+    for tensor in alone.initializer:
+        if tensor.external_data:
+            assert list(tensor.external_data) == step[tensor.name]
+
+
+def test_only_adapters_can_be_twins(tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    for role in ("behavior", "value"):
+        (checkpoint / role / "adapter_config.json").rename(checkpoint / role / "config.json")
+    (checkpoint / "base").rename(tmp_path / "base")
+    with pytest.raises(ExportError, match="has no base/: only adapters"):
+        export_policy(checkpoint, tmp_path / "twin", TWIN)
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"use_rslora": True}, "behavior: the adapter sets use_rslora to True, not supported"),
+        ({"target_modules": ["q_proj"]}, "k_proj of layer 0 has no adapter, but"),
+    ],
+)
+def test_more_than_plain_lora_is_refused(
+    settings: dict[str, object], message: str, tmp_path: Path
+) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama(), **settings)
+    with pytest.raises(ExportError, match=message):
+        export_policy(checkpoint, tmp_path / "twin", TWIN)
+    assert not (tmp_path / "twin").exists()

@@ -16,6 +16,7 @@ from qsft.export.contract import (
     SCORE_INDEX,
     SEQLENS_K,
     SHARED_INPUTS,
+    USE_VALUE,
     ModelRole,
 )
 from qsft.export.twin_deltas import Ranks
@@ -61,6 +62,8 @@ def compose_twin_step(
             *(value for value in graph.input if value.name in SHARED_INPUTS),
             *(value for value in caches if ".past." in value.name),
             *(value for value in combination.input if value.name not in logits),
+            # Without effect: the value model's rows cost little beside the base's weights.
+            helper.make_tensor_value_info(USE_VALUE, TensorProto.BOOL, []),
         ],
         outputs=[
             *(value for value in caches if ".present." in value.name),

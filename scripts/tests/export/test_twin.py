@@ -66,6 +66,7 @@ def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
     products = 5 * 2  # of a layer's, with both adapters' two beside each
     assert operators["MatMul"] == products * 3 + 1
     assert [file.name for file in folder.glob("*.data")] == ["twin.onnx.data"]
+    assert "use_value" in {value.name for value in graph.input}
     alone = onnx.load(folder / "value.onnx", load_external_data=False).graph
     step = {tensor.name: list(tensor.external_data) for tensor in graph.initializer}
     for tensor in alone.initializer:

@@ -81,10 +81,8 @@ export interface PromptEvent {
   readonly positions: readonly TokenLogprobs[];
 }
 
-/** One answer token. A token that ends the sequence is not reported as one. */
-export interface TokenEvent {
-  readonly kind: 'token';
-  readonly id: number;
+/** A token that was drawn, and what was thought of it. */
+export interface DrawnToken {
   readonly tokenId: number;
   /** log π̂ of the token. */
   readonly logprob: number;
@@ -98,6 +96,12 @@ export interface TokenEvent {
   readonly top?: TokenLogprobs['top'];
 }
 
+/** One answer token. The token that ends a sequence comes with its finish event instead. */
+export interface TokenEvent extends DrawnToken {
+  readonly kind: 'token';
+  readonly id: number;
+}
+
 export type EngineFinishReason = 'eos' | 'stop_token' | 'length' | 'cancelled' | 'error';
 
 /** The last event of every sequence that was submitted, exactly once. */
@@ -105,8 +109,8 @@ export interface FinishEvent {
   readonly kind: 'finish';
   readonly id: number;
   readonly reason: EngineFinishReason;
-  /** Set with `reason: 'stop_token'`: which of the request's it was. */
-  readonly tokenId?: number;
+  /** Set with the reasons `eos` and `stop_token`: the token that ended the sequence and is no part of it. */
+  readonly ending?: DrawnToken;
   /** Set with `reason: 'error'`: safe to show a client. */
   readonly message?: string;
 }

@@ -41,8 +41,8 @@ export interface Outcome {
   readonly token: number | null;
   /** Set when this was its last step. */
   readonly finish: EngineFinishReason | null;
-  /** Set when one of the request's stop tokens was its end. */
-  readonly stopTokenId?: number;
+  /** Set when a token was its end: an end of sequence, or one of the request's. */
+  readonly endingToken?: number;
 }
 
 export class Scheduler {
@@ -239,8 +239,9 @@ export class Scheduler {
     if (sequence.past < sequence.length) return { sequence, token: null, finish: null };
     if (sequence.request.maxTokens === 0) return { sequence, token: null, finish: 'length' };
     const finish = append(sequence, token, this.#limits);
-    if (finish === 'stop_token') return { sequence, token: null, finish, stopTokenId: token };
-    return { sequence, token: finish === 'eos' ? null : token, finish };
+    const isEnding = finish === 'stop_token' || finish === 'eos';
+    if (isEnding) return { sequence, token: null, finish, endingToken: token };
+    return { sequence, token, finish };
   }
 
   /** Prompts that are done start to decode. */

@@ -1,7 +1,7 @@
 // Turns what a step did into the events its sequences' readers see.
 import type { StepScores } from '../policy/step-outputs.ts';
 import { topTokens } from '../policy/top-tokens.ts';
-import type { RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
+import type { DrawnToken, RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
 import type { Outcome, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 
@@ -10,21 +10,11 @@ export class StepEvents {
   readonly #prompts = new WeakMap<Sequence, TokenLogprobs[]>();
 
   of(plan: StepPlan, outcomes: readonly Outcome[], scores: StepScores): SequenceEvent[] {
-    const events: SequenceEvent[] = [];
-    for (const [index, outcome] of outcomes.entries()) {
-      const { sequence, token, finish, stopTokenId } = outcome;
-      const { id } = sequence.request;
-      if (plan.scoring === 'every') events.push(...this.#prompt(plan, outcome, scores));
-      if (token !== null) {
-        const position = plan.scoring === 'every' ? plan.width - 1 : index;
-        events.push(tokenEvent(sequence, token, position, scores));
-      }
-      if (finish !== null) {
-        const stopped = stopTokenId === undefined ? {} : { tokenId: stopTokenId };
-        events.push({ kind: 'finish', id, reason: finish, ...stopped });
-      }
-    }
-    return events;
+    return outcomes.flatMap((outcome, index) => {
+      if (plan.scoring === 'last') return outcomeEvents(outcome, index, scores);
+      const prompt = this.#prompt(plan, outcome, scores);
+      return [...prompt, ...outcomeEvents(outcome, plan.width - 1, scores)];
+    });
   }
 
   /** Position j of the run scores the prompt token behind it; such runs begin right before `scoreFrom`. */
@@ -45,17 +35,31 @@ export class StepEvents {
   }
 }
 
-function tokenEvent(
+function outcomeEvents(
+  { sequence, token, finish, endingToken }: Outcome,
+  position: number,
+  scores: StepScores,
+): SequenceEvent[] {
+  const { id } = sequence.request;
+  const describe = (drawn: number) => describeDraw(sequence, drawn, position, scores);
+  const events: SequenceEvent[] = [];
+  if (token !== null) events.push({ kind: 'token', id, ...describe(token) });
+  if (finish !== null) {
+    const ending = endingToken === undefined ? {} : { ending: describe(endingToken) };
+    events.push({ kind: 'finish', id, reason: finish, ...ending });
+  }
+  return events;
+}
+
+function describeDraw(
   sequence: Sequence,
   tokenId: number,
   position: number,
   scores: StepScores,
-): SequenceEvent {
+): DrawnToken {
   const { request, needsValue } = sequence;
   const { logprob, top, kl } = tokenLogprobs(tokenId, position, sequence, scores);
   return {
-    kind: 'token',
-    id: request.id,
     tokenId,
     logprob,
     behaviorLogprob: valueAt(scores.behaviorLogprobs[position], tokenId),

@@ -1,5 +1,5 @@
 // Of several answers to each prompt, the best: those of the highest mean log-probability per token, as OpenAI's API
-// has it, under the combined policy. An answer without a token has none and comes last; of equals, the first drawn.
+// has it, under the combined policy, the token that ended it included. Of equals, the first drawn.
 import type { ChoiceDelta } from './request.ts';
 
 export interface Contest {

@@ -1,5 +1,5 @@
 // One answer: the engine's events in, pieces of text out. Pure; whoever drives it cancels the sequence after `stop`.
-import type { PromptEvent, ReuseEvent, TokenEvent } from '../engine/messages.ts';
+import type { DrawnToken, PromptEvent, ReuseEvent, TokenEvent } from '../engine/messages.ts';
 import { Detokenizer } from './detokenizer.ts';
 import type { ChoiceDelta, FinishReason, GeneratedToken, PromptView } from './request.ts';
 import { StopScanner } from './stop-strings.ts';
@@ -28,6 +28,8 @@ export class ChoiceDecoder {
   readonly #detokenizer: Detokenizer;
   readonly #stopScanner: StopScanner;
   #tokenCount = 0;
+  /** Tokens and the one that ended the answer, and the sum of their log-probabilities. */
+  #drawnCount = 0;
   #logprobSum = 0;
   #cachedTokens = 0;
   /** Characters decoded so far, held back ones included: where the next token begins. */
@@ -59,9 +61,9 @@ export class ChoiceDecoder {
     return this.#cachedTokens;
   }
 
-  /** −Infinity without a token. */
+  /** Of its tokens and the one that ended it; −Infinity without any. */
   get meanLogprob(): number {
-    return this.#tokenCount === 0 ? Number.NEGATIVE_INFINITY : this.#logprobSum / this.#tokenCount;
+    return this.#drawnCount === 0 ? Number.NEGATIVE_INFINITY : this.#logprobSum / this.#drawnCount;
   }
 
   /** The echo, where it need not wait for the prompt's scores; to be called before anything else. */
@@ -89,16 +91,7 @@ export class ChoiceDecoder {
   /** What the token adds to the answer; null while nothing can be given out yet. */
   acceptToken(event: TokenEvent): ChoiceDelta | null {
     this.#tokenCount += 1;
-    this.#logprobSum += event.logprob;
-    this.#tokenIds.push(event.tokenId);
-    const { topLogprobs, details } = this.#options;
-    if (topLogprobs !== null) {
-      const { behaviorLogprob, value } = event;
-      // Asking for details is asking for the value model, so there is a value.
-      const rated =
-        details && value !== null ? { ...event, details: { behaviorLogprob, value } } : event;
-      this.#tokens.push(describeToken(this.#voice, rated, this.#decodedLength, topLogprobs));
-    }
+    this.#report(event);
     const decoded = this.#detokenizer.push(event.tokenId);
     this.#decodedLength += characterCount(decoded);
     const { text, stop } = this.#stopScanner.push(decoded);
@@ -110,10 +103,18 @@ export class ChoiceDecoder {
     return this.#delta(text, null);
   }
 
-  /** The model has ended the answer (`stop`), with that token of the request's where given, or was not allowed more (`length`). */
-  finish(reason: FinishReason, stopTokenId: number | null = null): ChoiceDelta {
-    const ending = this.#options.includeStop && stopTokenId !== null ? stopTokenId : null;
-    const decoded = ending === null ? '' : this.#detokenizer.push(ending);
+  /**
+   * The model has ended the answer (`stop`) with the token `ending`, one of the request's where `stopTokenId` is given, or
+   * was not allowed more (`length`).
+   */
+  finish(
+    reason: FinishReason,
+    ending?: DrawnToken,
+    stopTokenId: number | null = null,
+  ): ChoiceDelta {
+    if (ending !== undefined) this.#report(ending);
+    const isIncluded = this.#options.includeStop && stopTokenId !== null;
+    const decoded = isIncluded ? this.#detokenizer.push(stopTokenId) : '';
     const rest = decoded + this.#detokenizer.flush();
     const { text: scannedText, stop } = this.#stopScanner.push(rest);
     if (stop !== null) return this.#stopped(this.#lastText + scannedText, stop);
@@ -121,6 +122,20 @@ export class ChoiceDecoder {
     this.#sentLength = Number.POSITIVE_INFINITY;
     const text = this.#lastText + scannedText + this.#stopScanner.flush();
     return this.#delta(text, reason, stopTokenId);
+  }
+
+  /** Of the token that ended the answer too: it says how sure the policy was to end here. */
+  #report(drawn: DrawnToken): void {
+    const { tokenId, logprob, behaviorLogprob, value } = drawn;
+    const { topLogprobs, details } = this.#options;
+    this.#drawnCount += 1;
+    this.#logprobSum += logprob;
+    this.#tokenIds.push(tokenId);
+    if (topLogprobs === null) return;
+    // Asking for details is asking for the value model, so there is a value.
+    const rated =
+      details && value !== null ? { ...drawn, details: { behaviorLogprob, value } } : drawn;
+    this.#tokens.push(describeToken(this.#voice, rated, this.#decodedLength, topLogprobs));
   }
 
   #stopped(text: string, stop: string): ChoiceDelta {

@@ -17,11 +17,21 @@ export function continuationIds(
   const context = typeof prompt === 'string' ? prompt.slice(-CONTEXT_CHARS) : '';
   const inContext = encodeBehind(tokenizer, context, continuation);
   if (inContext !== null) return inContext;
-  const ids = tokenizer.encode(continuation, { addsSpecialTokens: false });
+  const ids = encodeAlone(tokenizer, continuation, param);
   if (ids.length > 0) return ids;
   throw new ServerError('invalid_request', `${param} must have at least one token; it has none.`, {
     param,
   });
+}
+
+function encodeAlone(tokenizer: TextTokenizer, text: string, param: string): readonly number[] {
+  try {
+    return tokenizer.encode(text, { addsSpecialTokens: false });
+  } catch (error) {
+    if (!(error instanceof ServerError)) throw error;
+    const message = error.message.replace(/^prompt/, param);
+    throw new ServerError(error.code, message, { param, cause: error });
+  }
 }
 
 /** Null where the context cannot stand alone or its last token would become another. */

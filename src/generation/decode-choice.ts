@@ -69,9 +69,9 @@ function finishChoice(
 ): ChoiceDelta {
   switch (event.reason) {
     case 'eos':
-      return decoder.finish('stop');
+      return decoder.finish('stop', event.ending);
     case 'stop_token':
-      return decoder.finish('stop', event.tokenId);
+      return decoder.finish('stop', event.ending, event.ending?.tokenId);
     case 'length':
       return decoder.finish('length');
     case 'error':

@@ -1,5 +1,5 @@
 // The engine's ratings of tokens, with each token as text and its place in the answer.
-import type { RatedToken, TokenDetails, TokenEvent, TokenLogprobs } from '../engine/messages.ts';
+import type { DrawnToken, RatedToken, TokenDetails, TokenLogprobs } from '../engine/messages.ts';
 import { Detokenizer } from './detokenizer.ts';
 import type { GeneratedToken, ModelsView, RatedText } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
@@ -14,7 +14,7 @@ export interface TokenVoice {
 /** `topCount` alternatives of those the engine reported. */
 export function describeToken(
   voice: TokenVoice,
-  position: Pick<TokenLogprobs, 'tokenId' | 'logprob' | 'details' | 'kl'> & Pick<TokenEvent, 'top'>,
+  position: Pick<TokenLogprobs, 'tokenId' | 'logprob' | 'details' | 'kl'> & Pick<DrawnToken, 'top'>,
   textOffset: number,
   topCount: number,
 ): GeneratedToken {

@@ -64,7 +64,9 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
     }
     // Such a tokenizer writes a token for unknown text, or drops it; the model would see another prompt.
     if (isReversible) {
-      const difference = firstDifference(text, decode(ids));
+      // A special token is text where the prompt spells its name.
+      const spelled = decode(ids, 'kept');
+      const difference = spelled === text ? -1 : firstDifference(text, decode(ids));
       if (difference !== -1) throw unknownText(text.slice(difference));
     }
     return ids;

@@ -154,7 +154,7 @@ describe('Scheduler', () => {
     scheduler.submit(sequenceRequest(1, { stopTokenIds: [5] }));
     const outcomes = scheduler.commit(mustPlan(scheduler), [2, 5]);
     expect(outcomes[0]).toMatchObject({ token: null, finish: 'eos' });
-    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', stopTokenId: 5 });
+    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', endingToken: 5 });
     expect(scheduler.running).toBe(0);
   });
 
@@ -164,7 +164,7 @@ describe('Scheduler', () => {
     scheduler.submit(sequenceRequest(1, { ignoreEos: true, stopTokenIds: [2] }));
     const outcomes = step(scheduler, 2);
     expect(outcomes[0]).toMatchObject({ token: 2, finish: null });
-    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', stopTokenId: 2 });
+    expect(outcomes[1]).toMatchObject({ token: null, finish: 'stop_token', endingToken: 2 });
     step(scheduler, 2);
     expect(step(scheduler, 2)[0]).toMatchObject({ token: 2, finish: 'length' });
   });

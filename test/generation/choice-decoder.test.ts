@@ -65,7 +65,7 @@ describe('ChoiceDecoder', () => {
       stopReason: 'bc',
     });
     const decoder = new ChoiceDecoder(voiceOf(tokenizer), { ...plain, index: 3 });
-    const last = decoder.finish('stop', 7);
+    const last = decoder.finish('stop', token(7), 7);
     expect(last).toMatchObject({ index: 3, text: '', finishReason: 'stop', stopReason: 7 });
     expect(decode(tokenizer, abc).map(({ stopReason }) => stopReason)).not.toContain(
       expect.anything(),

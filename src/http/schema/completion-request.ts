@@ -58,7 +58,7 @@ export function completionRequestSchema(limits: Limits) {
       }),
       return_token_ids: booleanField().nullish().meta({
         description:
-          'Report the ids of the tokens of each answer (but not of the one that ended it) and of its prompt.',
+          'Report the ids of the tokens of each answer, the one that ended it included, and of its prompt.',
         default: false,
       }),
       truncate_prompt_tokens: integerField(-1, MAX_INT32)

@@ -47,7 +47,7 @@ const logprobsSchema = z
   })
   .meta({
     description:
-      "Log-probabilities under the combined policy. Offsets count characters (code points) of this answer's text; with `echo` the first token has none to report.",
+      "Log-probabilities under the combined policy. A token that ended the answer comes last and is no part of the text. Offsets count characters (code points) of this answer's text; with `echo` the first token has none to report.",
   });
 
 const choiceSchema = z.object({

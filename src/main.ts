@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
 import { type Config, readCommandLine } from './config.ts';
 import { type Engine, startEngine } from './engine/client.ts';
+import { createChat } from './generation/chat.ts';
+import { loadChatTemplate } from './generation/chat-template.ts';
 import { createGenerator } from './generation/generator.ts';
 import { createScorer } from './generation/scorer.ts';
 import { loadTokenizer } from './generation/tokenizer.ts';
@@ -19,6 +21,7 @@ const FLUSH_TIMEOUT_MS = 1000;
 async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
   const tokenizer = await loadTokenizer(config.model);
+  const template = await loadChatTemplate(config.model);
   const engine = await startEngine({
     modelFolder: config.model,
     device: config.device,
@@ -47,11 +50,18 @@ async function serve(config: Config): Promise<void> {
     }
   });
   const drain = new Drain();
+  const generator = createGenerator(engine, tokenizer, metrics);
   const app = createApp({
     engine,
-    generator: createGenerator(engine, tokenizer, metrics),
     scorer: createScorer(engine, tokenizer, metrics),
     tokenizer,
+    generator,
+    chat: createChat(generator, tokenizer, {
+      template,
+      toolParser: config.toolParser,
+      stopStrings: engine.manifest.chat?.stop_strings ?? [],
+      maxPromptChars: config.maxPromptChars,
+    }),
     metrics,
     logger,
     drain,

@@ -14,7 +14,8 @@ train() {
   qsft data wordle --out "$data" --games 2000000 --held-out 20000 --seed 0
   qsft encode "$data/train.jsonl" "$data/held-out.jsonl" --tokenizer "$data" --max-tokens 61
   qsft train runs/wordle.toml --out "$out"
-  qsft export "$out" ../models/wordle --replace --beta 4096 --eos '<eos>' --prompt-prefix $'Wordle:\n'
+  qsft export "$out" ../models/wordle --replace --beta 4096 --eos '<eos>' --prompt-prefix $'Wordle:\n' \
+    --chat-stop $'\n'
 }
 
 # serve MODEL COMMAND...: run a command while a server offers the model

@@ -1,6 +1,8 @@
 // The API as an OpenAPI 3.1 document, from the same schemas that check requests.
 import { z } from 'zod';
 import type { Limits } from './limits.ts';
+import { chatRequestSchema } from './schema/chat-request.ts';
+import { chatChunkSchema, chatCompletionSchema } from './schema/chat-response.ts';
 import { completionRequestSchema } from './schema/completion-request.ts';
 import { completionChunkSchema, completionSchema } from './schema/completion-response.ts';
 import { errorBodySchema } from './schema/error-body.ts';
@@ -36,23 +38,16 @@ export function openApiDocument(limits: Limits): object {
     },
     servers: [{ url: 'http://127.0.0.1:8000' }],
     paths: {
-      '/v1/completions': {
-        post: {
-          operationId: 'createCompletion',
-          summary: 'Continue a text.',
-          requestBody: { required: true, content: json('CompletionRequest') },
-          responses: {
-            200: {
-              description: 'The answers; with `stream`, chunks of them as server-sent events.',
-              content: {
-                ...json('Completion'),
-                'text/event-stream': { schema: reference('CompletionChunk') },
-              },
-            },
-            ...errors(400, 404, 413, 429, 500, 503),
-          },
-        },
-      },
+      '/v1/completions': answering('createCompletion', 'Continue a text.', [
+        'CompletionRequest',
+        'Completion',
+        'CompletionChunk',
+      ]),
+      '/v1/chat/completions': answering('createChatCompletion', 'Answer a conversation.', [
+        'ChatCompletionRequest',
+        'ChatCompletion',
+        'ChatCompletionChunk',
+      ]),
       '/v1/score': exchange(
         'createScore',
         "Rate given continuations of one prompt: the policy's log-probability, and what each model says, token by token.",
@@ -139,6 +134,9 @@ export function openApiDocument(limits: Limits): object {
         Tokens: jsonSchema(tokenizeResponseSchema, 'output'),
         DetokenizeRequest: jsonSchema(detokenizeRequestSchema(limits), 'input'),
         TokensText: jsonSchema(detokenizeResponseSchema, 'output'),
+        ChatCompletionRequest: jsonSchema(chatRequestSchema(limits), 'input'),
+        ChatCompletion: jsonSchema(chatCompletionSchema, 'output'),
+        ChatCompletionChunk: jsonSchema(chatChunkSchema, 'output'),
         Model: jsonSchema(modelSchema, 'output'),
         ModelList: jsonSchema(modelListSchema, 'output'),
         Error: jsonSchema(errorBodySchema, 'output'),
@@ -178,6 +176,28 @@ function exchange(
       summary,
       requestBody: { required: true, content: json(request) },
       responses: { 200: { description: summary, content: json(response) }, ...errors(...failures) },
+    },
+  };
+}
+
+/** A route whose answers come whole or as a stream. */
+function answering(
+  operationId: string,
+  summary: string,
+  [request, whole, chunk]: readonly [string, string, string],
+) {
+  return {
+    post: {
+      operationId,
+      summary,
+      requestBody: { required: true, content: json(request) },
+      responses: {
+        200: {
+          description: 'The answers; with `stream`, chunks of them as server-sent events.',
+          content: { ...json(whole), 'text/event-stream': { schema: reference(chunk) } },
+        },
+        ...errors(400, 404, 413, 429, 500, 503),
+      },
     },
   };
 }

@@ -19,9 +19,9 @@ export interface GenerationServices {
 
 export function streamGeneration(
   context: Context<AppEnv>,
-  { onStreamFailure }: GenerationServices,
+  { onStreamFailure }: Pick<GenerationServices, 'onStreamFailure'>,
   events: AsyncIterable<object>,
-  generation: Generation,
+  generation: Pick<Generation, 'policy' | 'usage'>,
 ): Response {
   const { response, ended } = eventStream(events, {
     onFailure: (error) => onStreamFailure(error, context),
@@ -34,7 +34,10 @@ export function streamGeneration(
   return response;
 }
 
-export function logUsage(context: Context<AppEnv>, generation: Generation): void {
+export function logUsage(
+  context: Context<AppEnv>,
+  generation: Pick<Generation, 'policy' | 'usage'>,
+): void {
   const { promptTokens, cachedTokens, completionTokens } = generation.usage();
   const { beta, extraction } = generation.policy;
   Object.assign(context.var.logFields, {

@@ -23,6 +23,13 @@ export const manifestSchema = z.object({
   reserved_token_ids: z.array(z.int().nonnegative()),
   /** Text every prompt of the task begins with; null for free text. */
   prompt_prefix: z.string().nullable(),
+  /** How conversations with it go, beside what chat_template.jinja says; left out where that is all. */
+  chat: z
+    .object({
+      /** Strings that end every answer of a conversation. */
+      stop_strings: z.array(z.string().min(1).max(256)).max(16),
+    })
+    .optional(),
   kv_cache: z.object({
     dtype: z.enum(['float32', 'float16', 'bfloat16']),
     behavior: kvCache,

@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
+import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
@@ -49,11 +50,18 @@ describe('a server whose worker dies', () => {
       if (change.healthy) metrics.engineRestarted();
     });
     const tokenizer = await loadTokenizer(tinyPolicyFolder);
+    const generator = createGenerator(engine, tokenizer, metrics);
     app = createApp({
       engine,
-      generator: createGenerator(engine, tokenizer, metrics),
       scorer: createScorer(engine, tokenizer, metrics),
       tokenizer,
+      generator,
+      chat: createChat(generator, tokenizer, {
+        template: null,
+        toolParser: 'auto',
+        stopStrings: [],
+        maxPromptChars: LIMITS.maxPromptChars,
+      }),
       metrics,
       logger: createLogger('silent'),
       drain: new Drain(),

@@ -18,12 +18,16 @@ export interface ScriptedEngine {
   readonly cancelled: () => number;
 }
 
+/** What to answer: by the number of the answer in its request, or by what was asked. */
+export type Script = readonly ScriptedAnswer[] | ((input: SequenceInput) => ScriptedAnswer);
+
 const MAX_LENGTH = 64;
 
 export function scriptedEngine(
   tokenizer: TextTokenizer,
-  answers: readonly ScriptedAnswer[],
+  answers: Script,
   queueLimit = 8,
+  maxLength = MAX_LENGTH,
 ): ScriptedEngine {
   const submitted: SequenceInput[] = [];
   let cancelled = 0;
@@ -55,14 +59,14 @@ export function scriptedEngine(
   }
 
   const engine: Engine = {
-    model: { device: 'script', maxSequences: 4, maxLength: MAX_LENGTH, kvCacheBytes: 0 },
+    model: { device: 'script', maxSequences: 4, maxLength, kvCacheBytes: 0 },
     manifest: {
       format_version: 2,
       id: 'tiny',
       created: 1_750_000_000,
       precision: 'fp32',
       vocab_size: tokenizer.vocabularySize,
-      max_length: MAX_LENGTH,
+      max_length: maxLength,
       eos_token_ids: [0],
       reserved_token_ids: [],
       prompt_prefix: null,
@@ -85,7 +89,8 @@ export function scriptedEngine(
         throw new ServerError('queue_full', 'The queue is full.');
       }
       return inputs.map((input, index) => {
-        const answer = answers[index % answers.length];
+        const answer =
+          typeof answers === 'function' ? answers(input) : answers[index % answers.length];
         if (answer === undefined) throw new Error('the script has no answers');
         running += 1;
         submitted.push(input);

@@ -1,7 +1,10 @@
 // The real application around a scripted engine, and how tests speak to it.
 import type { Hono } from 'hono';
+import { type ChatOptions, createChat } from '../../src/generation/chat.ts';
+import { createChatTemplate } from '../../src/generation/chat-template.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
+import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { Limits } from '../../src/http/limits.ts';
@@ -10,7 +13,7 @@ import { type Completion, completionSchema } from '../../src/http/schema/complet
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
-import { type ScriptedAnswer, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
+import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
 
 export const LIMITS: Limits = {
   maxBodyBytes: 4096,
@@ -36,25 +39,42 @@ export interface TestApp extends ScriptedEngine {
   metric(line: string): Promise<number | undefined>;
 }
 
-export function testApp(
-  answers: readonly ScriptedAnswer[],
-  options: { queueLimit?: number } = {},
-): TestApp {
-  const tokenizer = wordTokenizer();
-  const scripted = scriptedEngine(tokenizer, answers, options.queueLimit);
+export interface TestAppOptions {
+  readonly queueLimit?: number;
+  readonly maxLength?: number;
+  readonly tokenizer?: TextTokenizer;
+  /** Null, like leaving it out, is a policy that only continues text. */
+  readonly template?: string | null;
+  readonly toolParser?: ChatOptions['toolParser'];
+  readonly stopStrings?: readonly string[];
+  readonly limits?: Partial<Limits>;
+}
+
+export function testApp(answers: Script, options: TestAppOptions = {}): TestApp {
+  const tokenizer = options.tokenizer ?? wordTokenizer();
+  const { queueLimit, maxLength, template = null, toolParser = 'auto' } = options;
+  const limits = { ...LIMITS, ...options.limits };
+  const scripted = scriptedEngine(tokenizer, answers, queueLimit, maxLength);
   const metrics = createMetrics(scripted.engine);
   const drain = new Drain();
+  const generator = createGenerator(scripted.engine, tokenizer, metrics);
   const log: Record<string, unknown>[] = [];
   const logger = createLogger('info', { write: (line) => log.push(JSON.parse(line)) });
   const app = createApp({
     engine: scripted.engine,
-    generator: createGenerator(scripted.engine, tokenizer, metrics),
     scorer: createScorer(scripted.engine, tokenizer, metrics),
     tokenizer,
+    generator,
+    chat: createChat(generator, tokenizer, {
+      template: template === null ? null : createChatTemplate(template, {}),
+      toolParser,
+      stopStrings: options.stopStrings ?? [],
+      maxPromptChars: limits.maxPromptChars,
+    }),
     metrics,
     logger,
     drain,
-    limits: LIMITS,
+    limits,
   });
   async function complete(body: object, init: RequestInit = {}): Promise<Response> {
     return app.request('/v1/completions', {

@@ -33,6 +33,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="end-of-sequence token; the base's own where none is given",
     )
     parser.add_argument("--prompt-prefix", help="text that every prompt of the task begins with")
+    parser.add_argument(
+        "--chat-stop",
+        action="append",
+        default=[],
+        help="text that ends an answer in a conversation",
+    )
     parser.add_argument("--replace", action="store_true", help="overwrite OUT if it exists")
 
 
@@ -56,6 +62,7 @@ def run(options: argparse.Namespace) -> None:
             defaults=PolicyParameters(options.extraction, options.beta, options.q),
             support_threshold=config["value"]["support_threshold"],
             prompt_prefix=options.prompt_prefix,
+            chat_stop_strings=tuple(options.chat_stop),
             training=record,
             replace=options.replace,
         ),

@@ -40,6 +40,7 @@ def _manifest(
         "eos_token_ids": list(options.eos_token_ids),
         "reserved_token_ids": list(options.reserved_token_ids),
         "prompt_prefix": options.prompt_prefix,
+        **_chat(options),
         "kv_cache": {"dtype": "float32"}
         | {
             role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}
@@ -54,6 +55,12 @@ def _manifest(
         "training": dict(options.training) | {"export": _export_record(verification)},
         "files": {file.name: _sha256(file) for file in sorted(folder.iterdir())},
     }
+
+
+def _chat(options: ExportOptions) -> dict[str, Any]:
+    if not options.chat_stop_strings:
+        return {}
+    return {"chat": {"stop_strings": list(options.chat_stop_strings)}}
 
 
 def _export_record(verification: Verification) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class ExportOptions:
     defaults: PolicyParameters = field(default_factory=PolicyParameters)
     support_threshold: float = 1e-3
     prompt_prefix: str | None = None
+    chat_stop_strings: tuple[str, ...] = ()  # what ends every answer of a conversation
     training: Mapping[str, Any] = field(default_factory=dict)
     mean_kl_limit: float | None = None  # nats from PyTorch; None takes the precision's own
     created: int | None = None  # seconds since the epoch; None takes the clock's

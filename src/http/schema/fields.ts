@@ -66,3 +66,37 @@ export function choiceField<const T extends readonly [string, ...string[]]>(valu
 export function isIllFormed(text: string): boolean {
   return LONE_SURROGATE.test(text);
 }
+
+/** A field that clients send out of habit and that changes nothing here. */
+export function unusedField() {
+  return z.unknown().optional().meta({ description: 'Accepted and not used.' });
+}
+
+/** A field of the API that this server has not: only leaving it out passes. */
+export function absentField(reason = '') {
+  return z
+    .null(`is not supported${reason === '' ? '' : ` (${reason})`}; leave it out`)
+    .optional()
+    .meta({ description: 'Not supported: only null.' });
+}
+
+const MAX_NESTING = 32;
+
+/** JSON of any shape, but not so deep that writing it again could fail. */
+export function jsonObjectField() {
+  const rule = `must be an object nested at most ${MAX_NESTING} deep`;
+  return z
+    .record(z.string(), z.unknown(), rule)
+    .refine((value) => isShallow(value), { error: rule });
+}
+
+function isShallow(value: unknown): boolean {
+  let level: unknown[] = [value];
+  for (let depth = 0; level.length > 0; depth += 1) {
+    if (depth > MAX_NESTING) return false;
+    level = level.flatMap((inner) =>
+      typeof inner === 'object' && inner !== null ? Object.values(inner) : [],
+    );
+  }
+  return true;
+}

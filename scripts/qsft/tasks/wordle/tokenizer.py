@@ -13,6 +13,21 @@ PAD, LEFTOVER, EOS, UNKNOWN = "<pad>", "<leftover>", "<eos>", "<unk>"
 RESERVED = (PAD, LEFTOVER, UNKNOWN)
 
 
+# A conversation as the game's text. What a user says before the first guess only begins the game.
+CHAT_TEMPLATE = """\
+{{- 'Wordle:\\n' }}
+{%- set game = namespace(begun=false) %}
+{%- for message in messages %}
+    {%- if message.role == 'assistant' %}
+        {%- set game.begun = true %}
+        {{- message.content | trim + '\\n' }}
+    {%- elif message.role == 'user' and game.begun %}
+        {{- message.content | trim + '\\n' }}
+    {%- endif %}
+{%- endfor %}
+"""
+
+
 def build_tokenizer() -> Tokenizer:
     """57 tokens; decoding the ids of a text gives the text back exactly."""
     letters = [letter + end for letter in ascii_lowercase for end in (" ", "\n")]
@@ -28,7 +43,7 @@ def build_tokenizer() -> Tokenizer:
 
 
 def save_tokenizer(folder: Path) -> None:
-    """Write tokenizer.json and tokenizer_config.json."""
+    """Write tokenizer.json, tokenizer_config.json and chat_template.jinja."""
     folder.mkdir(parents=True, exist_ok=True)
     build_tokenizer().save(str(folder / "tokenizer.json"))
     config = {
@@ -39,3 +54,4 @@ def save_tokenizer(folder: Path) -> None:
         "clean_up_tokenization_spaces": False,
     }
     (folder / "tokenizer_config.json").write_text(json.dumps(config, indent=2) + "\n")
+    (folder / "chat_template.jinja").write_text(CHAT_TEMPLATE)

@@ -6,6 +6,7 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 from tokenizers import Tokenizer
+from transformers import PreTrainedTokenizerFast
 
 from qsft.tasks.wordle.data import generate_games
 from qsft.tasks.wordle.tokenizer import (
@@ -61,3 +62,19 @@ def test_the_saved_files_load_as_the_same_tokenizer(tmp_path: Path) -> None:
     assert loaded.to_str() == TOKENIZER.to_str()
     config = json.loads((tmp_path / "new" / "tokenizer_config.json").read_text())
     assert config["eos_token"] == EOS
+
+
+def test_a_conversation_becomes_the_game(tmp_path: Path) -> None:
+    save_tokenizer(tmp_path)
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_file=str(tmp_path / "tokenizer.json"),
+        chat_template=(tmp_path / "chat_template.jinja").read_text(),
+    )
+    messages = [
+        {"role": "system", "content": "You are kind."},
+        {"role": "user", "content": "Let us play!"},
+        {"role": "assistant", "content": "s t o r e"},
+        {"role": "user", "content": "b y b b g\n"},
+    ]
+    text = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    assert text == "Wordle:\ns t o r e\nb y b b g\n"

@@ -1,0 +1,115 @@
+// A conversation to a stream of answers: render the policy's template, generate, read the calls of tools.
+import { ServerError } from '../errors.ts';
+import type { ChatTemplate } from './chat-template.ts';
+import type { Conversation } from './conversation.ts';
+import type { Generation, Generator } from './generator.ts';
+import { type AnswerPiece, readAnswers, type ToolReading } from './read-answers.ts';
+import type { GenerationRequest } from './request.ts';
+import type { TextTokenizer } from './tokenizer.ts';
+import { createScanner, detectToolCallFormat } from './tool-calls/format.ts';
+import type { ToolCallFormat } from './tool-calls/scanner.ts';
+
+/** What only a prompt that is a text has. */
+const NO_TEXT_PROMPT = {
+  suffix: null,
+  truncatePromptTokens: null,
+  promptLogprobs: null,
+  echo: false,
+} as const;
+
+export interface ChatRequest
+  extends Omit<GenerationRequest, 'prompts' | 'bestOf' | keyof typeof NO_TEXT_PROMPT> {
+  readonly conversation: Conversation;
+  /** Whether an answer may call more than one tool. */
+  readonly parallelToolCalls: boolean;
+}
+
+export interface ChatGeneration extends Omit<Generation, 'deltas'> {
+  /** To be read once. Fails with a ServerError; leaving it early cancels what is still running. */
+  readonly pieces: AsyncIterable<AnswerPiece>;
+}
+
+export interface Chat {
+  /** Like `Generator.start`, for a conversation. */
+  start(request: ChatRequest, signal: AbortSignal): ChatGeneration;
+}
+
+export interface ChatOptions {
+  /** Null for a policy that only continues text. */
+  readonly template: ChatTemplate | null;
+  /** `auto` goes by the template. */
+  readonly toolParser: ToolCallFormat | 'auto' | 'none';
+  /** Strings that end every answer, beside the request's. */
+  readonly stopStrings: readonly string[];
+  readonly maxPromptChars: number;
+}
+
+export function createChat(
+  generator: Generator,
+  tokenizer: TextTokenizer,
+  { template, toolParser, stopStrings, maxPromptChars }: ChatOptions,
+): Chat {
+  const format = toolCallFormat(template, toolParser);
+
+  function start(request: ChatRequest, signal: AbortSignal): ChatGeneration {
+    const { conversation, parallelToolCalls, ...generation } = request;
+    if (template === null) throw withoutTemplate();
+    const tools = toolReading(conversation, parallelToolCalls, format);
+    const text = template.render(conversation, maxPromptChars);
+    // The template has written what begins a text, so the tokenizer must not do so again.
+    const ids = tokenizer.encode(text, { addsSpecialTokens: false });
+    const { deltas, ...rest } = generator.start(
+      {
+        ...generation,
+        ...NO_TEXT_PROMPT,
+        prompts: [ids],
+        bestOf: request.choicesPerPrompt,
+        // What marks a call may be special tokens.
+        skipSpecialTokens: tools === null && request.skipSpecialTokens,
+        stopStrings: [...request.stopStrings, ...stopStrings, ...endOfCall(tools, format)],
+      },
+      signal,
+    );
+    return { ...rest, pieces: readAnswers(deltas, tools) };
+  }
+
+  return { start };
+}
+
+function toolCallFormat(
+  template: ChatTemplate | null,
+  toolParser: ChatOptions['toolParser'],
+): ToolCallFormat | null {
+  if (toolParser === 'none' || template === null) return null;
+  return toolParser === 'auto' ? detectToolCallFormat(template) : toolParser;
+}
+
+function toolReading(
+  { tools }: Conversation,
+  parallelToolCalls: boolean,
+  format: ToolCallFormat | null,
+): ToolReading | null {
+  if (tools.length === 0) return null;
+  if (format === null) {
+    throw new ServerError(
+      'invalid_request',
+      "tools cannot be offered: this model's chat template has no place for them, or the format of its calls is not known (see --tool-parser).",
+      { param: 'tools' },
+    );
+  }
+  const names = new Set(tools.map((tool) => tool.function.name));
+  return { createScanner: () => createScanner(format, names), onlyOneCall: !parallelToolCalls };
+}
+
+/** What need not be generated where only the first call counts. */
+function endOfCall(tools: ToolReading | null, format: ToolCallFormat | null): string[] {
+  return tools?.onlyOneCall === true && format === 'hermes' ? ['</tool_call>'] : [];
+}
+
+function withoutTemplate(): ServerError {
+  return new ServerError(
+    'invalid_request',
+    'This model has no chat template: it continues text, through /v1/completions.',
+    { param: 'model' },
+  );
+}

@@ -1,0 +1,173 @@
+// Between OpenAI's words for chats and this project's: the request in, whole answers and chunks out.
+import assert from 'node:assert/strict';
+import type { ChatRequest } from '../generation/chat.ts';
+import type { ConversationMessage, ConversationToolCall } from '../generation/conversation.ts';
+import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
+import type { Usage } from '../generation/request.ts';
+import { toUsage } from './completion-wire.ts';
+import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
+import type { Limits } from './limits.ts';
+import type { ChatBody } from './schema/chat-request.ts';
+import type { ChatChunk, ChatCompletion } from './schema/chat-response.ts';
+import { contentText, type MessageBody } from './schema/message-fields.ts';
+import { toTokenLogprobs } from './token-logprobs-wire.ts';
+import { toTools } from './tools-wire.ts';
+
+export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft'>;
+
+export function toChatRequest(body: ChatBody, limits: Limits): ChatRequest {
+  const policy = toPolicy(body, limits);
+  const continuesFinalMessage = body.continue_final_message ?? false;
+  return {
+    conversation: {
+      messages: body.messages.map((message) => toMessage(message)),
+      tools: body.tool_choice === 'none' ? [] : toTools(body.tools?.map((tool) => tool.function)),
+      continuesFinalMessage,
+      addsGenerationPrompt: body.add_generation_prompt ?? !continuesFinalMessage,
+      variables: body.chat_template_kwargs ?? {},
+    },
+    parallelToolCalls: body.parallel_tool_calls ?? true,
+    choicesPerPrompt: body.n ?? 1,
+    maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
+    defaultMaxTokens: Number.POSITIVE_INFINITY,
+    topLogprobs: body.logprobs === true || policy.details ? (body.top_logprobs ?? 0) : null,
+    constraint: null,
+    ...policy,
+    ...toSampling(body),
+    ...toEnding(body),
+  };
+}
+
+function toMessage(message: MessageBody): ConversationMessage {
+  const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : [];
+  return {
+    role: message.role,
+    content: contentText(message.content ?? message.refusal),
+    ...(message.name == null ? {} : { name: message.name }),
+    ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
+    ...(calls.length === 0
+      ? {}
+      : { tool_calls: calls.map((call) => toToolCall({ id: call.id, ...call.function })) }),
+    ...(message.tool_call_id == null ? {} : { tool_call_id: message.tool_call_id }),
+  };
+}
+
+/** Templates write arguments as JSON themselves, so they get the object; text that is no JSON stays what it is. */
+export function toToolCall({ id, name, arguments: text }: ToolCall): ConversationToolCall {
+  return { type: 'function', id, function: { name, arguments: parseArguments(text) } };
+}
+
+function parseArguments(text: string): unknown {
+  if (text.trim() === '') return {};
+  try {
+    return JSON.parse(text);
+  } catch {
+    return text;
+  }
+}
+
+interface WholeAnswer {
+  content: string;
+  readonly calls: ToolCall[];
+  readonly tokens: Extract<AnswerPiece, { kind: 'text' }>['tokens'][number][];
+  end: Extract<AnswerPiece, { kind: 'end' }> | null;
+}
+
+/** Puts the pieces of each answer together. */
+export function toChatCompletion(
+  header: ChatHeader,
+  pieces: readonly AnswerPiece[],
+  reportsTokens: boolean,
+  usage: Usage,
+): ChatCompletion {
+  const choices = [...collect(pieces)]
+    .sort(([first], [second]) => first - second)
+    .map(([index, { content, calls, tokens, end }]) => {
+      assert(end !== null, 'the last piece of an answer says why it ended');
+      return {
+        index,
+        message: {
+          role: 'assistant' as const,
+          content: content === '' && calls.length > 0 ? null : content,
+          refusal: null,
+          ...(calls.length === 0 ? {} : { tool_calls: calls.map(toWireCall) }),
+        },
+        logprobs: reportsTokens ? { content: toTokenLogprobs(tokens), refusal: null } : null,
+        finish_reason: end.finishReason,
+        stop_reason: end.stopReason,
+      };
+    });
+  return { ...header, object: 'chat.completion', choices, usage: toUsage(usage) };
+}
+
+function collect(pieces: readonly AnswerPiece[]): Map<number, WholeAnswer> {
+  const answers = new Map<number, WholeAnswer>();
+  for (const piece of pieces) {
+    const answer = answers.get(piece.index) ?? { content: '', calls: [], tokens: [], end: null };
+    answers.set(piece.index, answer);
+    if (piece.kind === 'call') {
+      answer.calls.push(piece.call);
+      continue;
+    }
+    answer.tokens.push(...piece.tokens);
+    if (piece.kind === 'text') answer.content += piece.text;
+    else answer.end = piece;
+  }
+  return answers;
+}
+
+function toWireCall({ id, name, arguments: text }: ToolCall) {
+  return { id, type: 'function' as const, function: { name, arguments: text } };
+}
+
+type ChunkChoice = ChatChunk['choices'][number];
+
+/** One answer's chunks: its role first, then its text and calls, then why it ended. */
+export class ChatChunkWriter {
+  readonly #reportsTokens: boolean;
+  readonly #callCounts = new Map<number, number>();
+
+  constructor(reportsTokens: boolean) {
+    this.#reportsTokens = reportsTokens;
+  }
+
+  write(piece: AnswerPiece): ChunkChoice[] {
+    const choices = this.#pieceChoices(piece);
+    if (this.#callCounts.has(piece.index)) return choices;
+    this.#callCounts.set(piece.index, 0);
+    const role = { role: 'assistant', content: '', refusal: null } as const;
+    return [this.#choice(piece.index, role), ...choices];
+  }
+
+  #pieceChoices(piece: AnswerPiece): ChunkChoice[] {
+    const { index } = piece;
+    if (piece.kind === 'text') {
+      return [{ ...this.#choice(index, { content: piece.text }), ...this.#logprobs(piece.tokens) }];
+    }
+    if (piece.kind === 'call') {
+      const position = this.#callCounts.get(index) ?? 0;
+      this.#callCounts.set(index, position + 1);
+      const { id, type, function: called } = toWireCall(piece.call);
+      const opening = { index: position, id, type, function: { ...called, arguments: '' } };
+      const rest = { index: position, function: { arguments: called.arguments } };
+      return [opening, rest].map((call) => this.#choice(index, { tool_calls: [call] }));
+    }
+    return [
+      {
+        ...this.#choice(index, {}),
+        ...(piece.tokens.length === 0 ? {} : this.#logprobs(piece.tokens)),
+        finish_reason: piece.finishReason,
+        stop_reason: piece.stopReason,
+      },
+    ];
+  }
+
+  #choice(index: number, delta: ChunkChoice['delta']): ChunkChoice {
+    return { index, delta, logprobs: null, finish_reason: null, stop_reason: null };
+  }
+
+  #logprobs(tokens: Extract<AnswerPiece, { kind: 'text' }>['tokens']) {
+    if (!this.#reportsTokens) return {};
+    return { logprobs: { content: toTokenLogprobs(tokens), refusal: null } };
+  }
+}

@@ -1,0 +1,87 @@
+// POST /v1/chat/completions: a conversation's next message, whole or as a stream.
+import { randomUUID } from 'node:crypto';
+import type { Context } from 'hono';
+import type { Chat, ChatGeneration } from '../../generation/chat.ts';
+import type { AnswerPiece } from '../../generation/read-answers.ts';
+import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
+import { toUsage } from '../completion-wire.ts';
+import { renameFields } from '../rename-fields.ts';
+import { readBody } from '../request-body.ts';
+import type { AppEnv } from '../request-context.ts';
+import { type ChatBody, chatRequestSchema } from '../schema/chat-request.ts';
+import type { ChatChunk } from '../schema/chat-response.ts';
+import {
+  type GenerationServices,
+  logUsage,
+  nameIgnoredFields,
+  streamGeneration,
+} from '../send-generation.ts';
+import { assertServed } from './models.ts';
+
+export interface ChatServices extends Omit<GenerationServices, 'generator'> {
+  readonly chat: Chat;
+}
+
+export function chatCompletions(services: ChatServices) {
+  const { chat, drain, engine } = services;
+  const schema = chatRequestSchema(services.limits);
+
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    drain.refuseWhenDraining();
+    const { body, ignoredFields } = await readBody(context.req, schema);
+    assertServed(engine, body.model, 'model');
+    const names = {
+      prompt: 'messages',
+      max_tokens: body.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
+    };
+    const request = toChatRequest(body, services.limits);
+    const reportsTokens = request.topLogprobs !== null;
+    const generation = renameFields(names, () => chat.start(request, context.var.abort.signal));
+    const header: ChatHeader = {
+      id: `chatcmpl-${randomUUID()}`,
+      created: Math.floor(Date.now() / 1000),
+      model: body.model,
+      qsft: generation.policy,
+    };
+    const response =
+      body.stream === true
+        ? streamGeneration(
+            context,
+            services,
+            chunks(body, header, reportsTokens, generation),
+            generation,
+          )
+        : await whole(context, header, reportsTokens, generation);
+    return nameIgnoredFields(response, ignoredFields);
+  };
+}
+
+async function whole(
+  context: Context<AppEnv>,
+  header: ChatHeader,
+  reportsTokens: boolean,
+  generation: ChatGeneration,
+): Promise<Response> {
+  const pieces: AnswerPiece[] = [];
+  for await (const piece of generation.pieces) pieces.push(piece);
+  logUsage(context, generation);
+  return Response.json(toChatCompletion(header, pieces, reportsTokens, generation.usage()));
+}
+
+async function* chunks(
+  body: ChatBody,
+  chatHeader: ChatHeader,
+  reportsTokens: boolean,
+  generation: ChatGeneration,
+): AsyncGenerator<ChatChunk> {
+  const includesUsage = body.stream_options?.include_usage === true;
+  const writer = new ChatChunkWriter(reportsTokens);
+  const header = { ...chatHeader, object: 'chat.completion.chunk' } as const;
+  const isContinuous = body.stream_options?.continuous_usage_stats === true;
+  for await (const piece of generation.pieces) {
+    const soFar = isContinuous ? toUsage(generation.usage()) : null;
+    const usage = includesUsage ? { usage: soFar } : {};
+    for (const choice of writer.write(piece)) yield { ...header, choices: [choice], ...usage };
+  }
+  if (includesUsage) yield { ...header, choices: [], usage: toUsage(generation.usage()) };
+}

@@ -1,0 +1,101 @@
+// What POST /v1/chat/completions answers with: OpenAI's `chat.completion`, whole or as chunks of a stream.
+import { z } from 'zod';
+import { modelsViewSchema, policySchema, usageSchema } from './completion-response.ts';
+
+const scoredTokenSchema = z.object({
+  token: z.string(),
+  logprob: z.number(),
+  bytes: z.array(z.int()).nullable().meta({
+    description: 'The token as UTF-8; null where it is part of a character.',
+  }),
+});
+
+export const tokenLogprobSchema = scoredTokenSchema.extend({
+  qsft: modelsViewSchema
+    .extend({ kl: z.number() })
+    .optional()
+    .meta({ description: 'With `qsft.details`; `kl` is of the step, in nats.' }),
+  top_logprobs: z.array(scoredTokenSchema.extend({ qsft: modelsViewSchema.optional() })),
+});
+
+const logprobsSchema = z.object({ content: z.array(tokenLogprobSchema), refusal: z.null() });
+
+const functionCall = { name: z.string(), arguments: z.string() };
+
+const messageSchema = z.object({
+  role: z.literal('assistant'),
+  content: z.string().nullable(),
+  refusal: z.null(),
+  tool_calls: z
+    .array(
+      z.object({
+        id: z.string(),
+        type: z.literal('function'),
+        function: z.object(functionCall),
+      }),
+    )
+    .optional(),
+});
+
+const deltaSchema = z.object({
+  role: z.literal('assistant').optional(),
+  content: z.string().optional(),
+  refusal: z.null().optional(),
+  tool_calls: z
+    .array(
+      z.object({
+        index: z.int(),
+        id: z.string().optional(),
+        type: z.literal('function').optional(),
+        function: z.object(functionCall).partial(),
+      }),
+    )
+    .optional(),
+});
+
+const finishReason = z.enum(['stop', 'length', 'tool_calls']);
+const stopReason = z.union([z.string(), z.int().nonnegative()]).nullable();
+
+const header = {
+  id: z.string(),
+  created: z.int().meta({ description: 'Seconds since the epoch.' }),
+  model: z.string(),
+};
+
+export const chatCompletionSchema = z.object({
+  ...header,
+  object: z.literal('chat.completion'),
+  choices: z.array(
+    z.object({
+      index: z.int(),
+      message: messageSchema,
+      logprobs: logprobsSchema.nullable(),
+      finish_reason: finishReason,
+      stop_reason: stopReason,
+    }),
+  ),
+  usage: usageSchema,
+  qsft: policySchema,
+});
+
+export const chatChunkSchema = z.object({
+  ...header,
+  object: z.literal('chat.completion.chunk'),
+  choices: z.array(
+    z.object({
+      index: z.int(),
+      delta: deltaSchema,
+      logprobs: logprobsSchema.nullable(),
+      finish_reason: finishReason.nullable(),
+      stop_reason: stopReason,
+    }),
+  ),
+  usage: usageSchema.nullable().optional().meta({
+    description: 'Only with `stream_options.include_usage`, and null in every chunk but the last.',
+  }),
+  qsft: policySchema,
+});
+
+export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
+export type ChatChunk = z.infer<typeof chatChunkSchema>;
+export type TokenLogprob = z.infer<typeof tokenLogprobSchema>;

@@ -1,0 +1,124 @@
+// The messages of a conversation: content as a string or as parts, of which only text is taken.
+import { z } from 'zod';
+import { booleanField, choiceField, isIllFormed, textField } from './fields.ts';
+
+const MAX_MESSAGES = 2048;
+
+export type ContentValue = z.infer<ReturnType<typeof contentField>>;
+export type MessageBody = z.infer<ReturnType<typeof messageSchema>>;
+
+/** `textTypes` are the names that parts with text go by. */
+export function contentField(textTypes: readonly string[]) {
+  const part = z
+    .object(
+      {
+        type: textField(),
+        text: messageText().optional(),
+        refusal: messageText().optional(),
+      },
+      'must be an object',
+    )
+    .superRefine(({ type, text, refusal }, context) => {
+      if (!textTypes.includes(type)) {
+        const message = `must be ${textTypes.join(' or ')}: only text is taken`;
+        context.addIssue({ code: 'custom', path: ['type'], message });
+      } else if (text === undefined && refusal === undefined) {
+        context.addIssue({ code: 'custom', path: ['text'], message: 'must be a string' });
+      }
+    });
+  return z.union([messageText(), z.array(part)], 'must be a string or a list of parts');
+}
+
+/** The parts' texts, a line each. */
+export function contentText(content: ContentValue | null | undefined): string {
+  if (content == null || typeof content === 'string') return content ?? '';
+  return content.map(({ text, refusal }) => text ?? refusal ?? '').join('\n');
+}
+
+export function messageText() {
+  return textField().refine((text) => !isIllFormed(text), {
+    error: 'must be well-formed Unicode',
+  });
+}
+
+export function messageList<T extends z.ZodType>(item: T) {
+  const rule = `must be a list of 1 to ${MAX_MESSAGES} entries`;
+  return z.array(item, rule).min(1, rule).max(MAX_MESSAGES, rule);
+}
+
+export function messageSchema() {
+  return z
+    .object(
+      {
+        role: choiceField(['system', 'developer', 'user', 'assistant', 'tool']),
+        content: contentField(['text', 'refusal']).nullish(),
+        name: textField().nullish(),
+        reasoning_content: messageText().nullish(),
+        refusal: messageText().nullish(),
+        tool_calls: z
+          .array(
+            z.object({
+              id: textField(),
+              type: z.literal('function', 'must be "function"'),
+              function: z.object({ name: textField(), arguments: messageText() }),
+            }),
+            'must be a list of calls',
+          )
+          .nullish(),
+        tool_call_id: textField().nullish(),
+        function_call: z.null('is not supported; use tool_calls').optional(),
+        audio: z.null('is not supported; leave it out').optional(),
+      },
+      'must be an object',
+    )
+    .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
+      const hasCalls = role === 'assistant' && (tool_calls?.length ?? 0) > 0;
+      if (content == null && role !== 'assistant' && !hasCalls) {
+        context.addIssue({
+          code: 'custom',
+          path: ['content'],
+          message: `must be a string or a list of parts in a message of role ${role}`,
+        });
+      }
+      if (role === 'tool' && tool_call_id == null) {
+        context.addIssue({
+          code: 'custom',
+          path: ['tool_call_id'],
+          message: 'must name the call in a message of role tool',
+        });
+      }
+    });
+}
+
+const MAX_VARIABLES = 16;
+const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
+  ...['messages', 'tools', 'documents', 'add_generation_prompt', 'loop', 'range'],
+  ...['bos_token', 'eos_token', 'unk_token', 'pad_token', 'raise_exception', 'strftime_now'],
+  ...['true', 'True', 'false', 'False', 'none', 'None', 'chat_template', 'tokenize'],
+]);
+
+/** Values for a template's own switches, such as `enable_thinking`; nothing it could run or loop over. */
+export function templateVariablesField() {
+  const value = z.union(
+    [z.string().max(256), z.number(), booleanField()],
+    'must be true, false, a number or a string of at most 256 characters',
+  );
+  return z
+    .record(z.string(), value, 'must be an object')
+    .superRefine((variables, context) => {
+      const names = Object.keys(variables);
+      const wrong = names.find(
+        (name) => !/^[A-Za-z_][A-Za-z0-9_]{0,63}$/.test(name) || RESERVED_VARIABLES.has(name),
+      );
+      if (wrong !== undefined) {
+        const shown = JSON.stringify(wrong.slice(0, 64));
+        context.addIssue({ code: 'custom', message: `must not set ${shown}` });
+      }
+      if (names.length > MAX_VARIABLES) {
+        const message = `must have at most ${MAX_VARIABLES} entries, not ${names.length}`;
+        context.addIssue({ code: 'custom', message });
+      }
+    })
+    .nullish()
+    .meta({ description: 'Variables for the chat template, such as `enable_thinking`.' });
+}

@@ -1,0 +1,42 @@
+// Generation requests with only what a test cares about spelled out.
+import type { GenerationRequest } from '../../src/generation/request.ts';
+
+export function generationRequest(changes: Partial<GenerationRequest> = {}): GenerationRequest {
+  return {
+    prompts: ['a '],
+    suffix: null,
+    truncatePromptTokens: null,
+    choicesPerPrompt: 1,
+    bestOf: 1,
+    maxTokens: 4,
+    defaultMaxTokens: 16,
+    temperature: 1,
+    topK: 0,
+    topP: 1,
+    minP: 0,
+    presencePenalty: 0,
+    frequencyPenalty: 0,
+    repetitionPenalty: 1,
+    logitBias: [],
+    seed: 1,
+    stopStrings: [],
+    stopTokenIds: [],
+    includeStop: false,
+    ignoreEos: false,
+    minTokens: 0,
+    allowedTokenIds: null,
+    bannedWords: [],
+    skipSpecialTokens: true,
+    topLogprobs: null,
+    promptLogprobs: null,
+    details: false,
+    echo: false,
+    priority: 0,
+    cacheScope: '',
+    constraint: null,
+    extraction: null,
+    beta: null,
+    q: null,
+    ...changes,
+  };
+}

@@ -21,11 +21,14 @@ export interface SoakOptions {
 
 export interface SoakResult extends Verdict {
   readonly requests: number;
+  /** What went wrong; memory that is flat under errors proves little. */
+  readonly failures: readonly string[];
   /** Evenly spaced in time. */
   readonly samples: readonly Sample[];
 }
 
 const SAMPLES = 60;
+const FAILURES_SHOWN = 20;
 
 /** V8 collects late while memory is free, which looks like a leak; a heap that stays small shows what is really kept. */
 const SMALL_HEAP = ['--max-old-space-size=64', '--max-semi-space-size=1'];
@@ -37,13 +40,19 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
   const flags = ['--model', options.model, '--threads', String(options.threads), ...CROWDED];
   const server = await startServerProcess(flags, SMALL_HEAP);
   let requests = 0;
-  const onRequest = (): void => {
-    requests += 1;
+  const failures: string[] = [];
+  const watching = {
+    onRequest: () => {
+      requests += 1;
+    },
+    onFailure: (message: string) => {
+      failures.push(message);
+    },
   };
   try {
     const startMs = performance.now();
     const until = startMs + options.minutes * 60_000;
-    const traffic = runTraffic({ url: server.url, onRequest, ...options }, until);
+    const traffic = runTraffic({ url: server.url, ...watching, ...options }, until);
     const samples: Sample[] = [];
     const watch = async (): Promise<void> => {
       while (performance.now() < until) {
@@ -55,9 +64,10 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
       }
     };
     await Promise.all([traffic, watch()]);
-    return { requests, samples, ...judge(samples, options.allowedMib) };
+    return { requests, failures, samples, ...judge(samples, options.allowedMib) };
   } finally {
-    await server.stop();
+    // What was measured is worth more than a clean end.
+    await server.stop().catch((error: unknown) => failures.push(String(error)));
   }
 }
 
@@ -79,7 +89,7 @@ async function main(): Promise<void> {
   });
   const allowedMib = Number(flags['allowed-mib']);
   console.log('| minute | resident, MiB | requests |\n| --- | --- | --- |');
-  const { grownMib, grownBytesPerRequest, isFlat } = await soak({
+  const { failures, grownMib, grownBytesPerRequest, isFlat } = await soak({
     model: flags.model,
     minutes: Number(flags.minutes),
     clients: Number(flags.clients),
@@ -93,7 +103,9 @@ async function main(): Promise<void> {
   console.log(
     `\nFrom the median of the second quarter to that of the last, resident memory grew by ${growth}; up to ${allowedMib} MiB is flat: ${isFlat ? 'flat' : 'NOT flat'}`,
   );
-  process.exitCode = isFlat ? 0 : 1;
+  for (const failure of failures.slice(0, FAILURES_SHOWN)) console.log(`failed: ${failure}`);
+  console.log(`${failures.length} requests failed`);
+  process.exitCode = isFlat && failures.length === 0 ? 0 : 1;
 }
 
 if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) await main();

@@ -7,6 +7,8 @@ export interface Traffic {
   /** Between a client's requests. */
   readonly pauseMs: number;
   readonly onRequest: () => void;
+  /** An answer that is not what the request should get, or none. */
+  readonly onFailure: (message: string) => void;
 }
 
 interface Model {
@@ -77,7 +79,12 @@ async function converse(
       ...pick(policies, count),
       ...kind.fields,
     };
-    await send(traffic.url, JSON.stringify(body), kind);
+    try {
+      await send(traffic.url, JSON.stringify(body), kind);
+    } catch (error) {
+      const { message, cause } = error instanceof Error ? error : new Error(String(error));
+      traffic.onFailure(cause === undefined ? message : `${message}: ${cause}`);
+    }
     traffic.onRequest();
     turns = isFull ? 0 : turns + 1;
     await new Promise((resolve) => setTimeout(resolve, traffic.pauseMs));

@@ -56,10 +56,14 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const samples: Sample[] = [];
     const watch = async (): Promise<void> => {
       while (performance.now() < until) {
-        const residentMib = await residentMemoryMib(server.url);
-        const sample = { minute: (performance.now() - startMs) / 60_000, residentMib, requests };
-        samples.push(sample);
-        options.onSample?.(sample);
+        try {
+          const residentMib = await residentMemoryMib(server.url);
+          const sample = { minute: (performance.now() - startMs) / 60_000, residentMib, requests };
+          samples.push(sample);
+          options.onSample?.(sample);
+        } catch (error) {
+          watching.onFailure(`/metrics: ${error}`);
+        }
         await new Promise((resolve) => setTimeout(resolve, (until - startMs) / SAMPLES));
       }
     };

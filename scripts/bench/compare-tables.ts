@@ -6,7 +6,7 @@ import {
   tokensPerSecond,
   type Workload,
 } from './contestant.ts';
-import type { PeerEntry } from './contestants.ts';
+import type { PeerEntry, Precision } from './contestants.ts';
 import type { Timings } from './rounds.ts';
 import { median, medianRatio } from './statistics.ts';
 
@@ -17,12 +17,17 @@ export function ratioRows(
   timings: Timings,
   workloads: readonly Workload[],
   peers: readonly PeerEntry[],
+  precisions: readonly Precision[],
 ): string[][] {
   const pairs = peers.flatMap(({ name, against }) =>
-    against.map((precision) => [`this engine, ${precision}`, name] as const),
+    precisions
+      .filter((precision) => against.includes(precision))
+      .map((precision) => [`this engine, ${precision}`, name] as const),
   );
-  const server = ['this server, int4', 'this engine, int4'] as const;
-  return [...pairs, server].map(([left, right]) => [
+  const servers = precisions.map(
+    (precision) => [`this server, ${precision}`, `this engine, ${precision}`] as const,
+  );
+  return [...pairs, ...servers.slice(0, 1)].map(([left, right]) => [
     `${left} : ${right}`,
     ...workloads.map((workload, index) =>
       ratioCell(timings.get(left)?.[index], timings.get(right)?.[index], workload),

@@ -1,14 +1,11 @@
-// Every ratio this project claims of its speed, in one run: npm run bench:compare -- [--quick] [--python PYTHON]
+// This project's engine and server against the peers, in turns: npm run bench:compare -- [--quick] [--python PYTHON]
 // Fills in the results of README.md beside this file and writes results.json.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { ratioRows, speedRows } from './compare-tables.ts';
-import { engineEntry, peerEntries, serverEntry } from './contestants.ts';
-import { EngineSteps } from './engine-step.ts';
+import { engineEntry, madePrecisions, peerEntries, serverEntry } from './contestants.ts';
 import { dateAndMachine, fillIn, table } from './markdown.ts';
 import { runRounds } from './rounds.ts';
-import { engineStepTable, twoModelTable } from './step-tables.ts';
-import { measureTwoModels } from './two-models.ts';
 
 const { values: flags } = parseArgs({
   options: {
@@ -18,7 +15,6 @@ const { values: flags } = parseArgs({
     concurrency: { type: 'string', default: '1,8,32' },
     prompt: { type: 'string', default: '32' },
     answer: { type: 'string', default: '64' },
-    steps: { type: 'string', default: '40' },
     /** To see that everything runs: its figures mean little. */
     quick: { type: 'boolean', default: false },
     /** Print the results and leave the files alone. */
@@ -28,7 +24,6 @@ const { values: flags } = parseArgs({
 
 const levels = flags.concurrency.split(',').map(Number);
 const rounds = flags.quick ? 1 : Number(flags.rounds);
-const steps = flags.quick ? 6 : Number(flags.steps);
 const workloads = levels.map((concurrency) => ({
   concurrency,
   promptTokens: Number(flags.prompt),
@@ -40,15 +35,11 @@ const sizes = {
   workload: { promptTokens: Number(flags.prompt), answerTokens: Number(flags.answer) },
 };
 
-const folder = `${flags.models}/int4`;
-const engine = new EngineSteps(folder, sizes.maxSequences, 64 + steps, 0);
-const engineSteps = levels.flatMap((batch) =>
-  [0, 1].map((temperature) => engine.measure(batch, temperature, steps)),
-);
-engine.release();
-const twoModels = levels.map((batch) => measureTwoModels(folder, batch, steps, 0));
-
-const ours = [engineEntry(sizes, 'int4'), engineEntry(sizes, 'fp32'), serverEntry(sizes)];
+const precisions = madePrecisions(flags.models);
+const ours = [
+  ...precisions.map((precision) => engineEntry(sizes, precision)),
+  ...precisions.slice(0, 1).map((precision) => serverEntry(sizes, precision)),
+];
 const peers = peerEntries(flags.models, flags.python);
 const timings = await runRounds([...ours, ...peers], workloads, rounds);
 
@@ -58,15 +49,7 @@ const report = `${dateAndMachine()}. Medians of ${rounds} rounds; answers of ${a
 
 Tokens/s of the left over the right, prompts included (decoding alone):
 
-${table(['', ...headings], ratioRows(timings, workloads, peers))}
-
-The engine's step against the bare run of the same batch and bindings, int4:
-
-${engineStepTable(engineSteps)}
-
-Two models against one in the same engine, int4:
-
-${twoModelTable(twoModels)}
+${table(['', ...headings], ratioRows(timings, workloads, peers, precisions))}
 
 Tokens/s, which hold for that machine on that day only:
 
@@ -80,8 +63,6 @@ if (flags.print) {
     machine: dateAndMachine(),
     rounds,
     workloads,
-    engineSteps,
-    twoModels,
     timings: Object.fromEntries(timings),
   };
   await writeFile(

@@ -1,11 +1,18 @@
 // Who takes part: this project first, then the peers. All run the same shape (`make_model.py`).
+import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Entry, Workload } from './contestant.ts';
 import { startEngineContestant } from './engine-contestant.ts';
 import { startPeer } from './peer-contestant.ts';
 import { startServerContestant } from './server-contestant.ts';
 
-export type Precision = 'int4' | 'fp32';
+/** Folders of this project's policies, as `make_model.py` names them. */
+const precisions = ['int4', 'int8', 'fp32'] as const;
+export type Precision = (typeof precisions)[number];
+
+export function madePrecisions(models: string): Precision[] {
+  return precisions.filter((precision) => existsSync(join(models, precision, 'policy.json')));
+}
 
 export interface PeerEntry extends Entry {
   /** Which of our engines it is compared with. */
@@ -30,10 +37,10 @@ export function engineEntry(sizes: Sizes, precision: Precision): Entry {
   };
 }
 
-export function serverEntry(sizes: Sizes): Entry {
+export function serverEntry(sizes: Sizes, precision: Precision): Entry {
   return {
-    name: 'this server, int4',
-    start: () => startServerContestant(settingsOf(sizes, 'int4')),
+    name: `this server, ${precision}`,
+    start: () => startServerContestant(settingsOf(sizes, precision)),
   };
 }
 
@@ -44,13 +51,14 @@ export function peerEntries(models: string, python: string): PeerEntry[] {
     script: string,
     ...args: readonly string[]
   ): PeerEntry => ({ name, against, start: () => startPeer(python, script, args) });
+  const quantized = ['int4', 'int8'] as const;
   const checkpoint = join(models, 'checkpoint');
   const genai = join(models, 'genai');
   return [
-    peer('Transformers, fp32', ['int4', 'fp32'], 'transformers_loop.py', checkpoint, 'fp32'),
-    peer('Transformers, bf16', ['int4', 'fp32'], 'transformers_loop.py', checkpoint, 'bf16'),
-    peer('onnxruntime-genai, int4', ['int4'], 'genai_loop.py', join(genai, 'int4')),
+    peer('Transformers, fp32', precisions, 'transformers_loop.py', checkpoint, 'fp32'),
+    peer('Transformers, bf16', precisions, 'transformers_loop.py', checkpoint, 'bf16'),
+    peer('onnxruntime-genai, int4', quantized, 'genai_loop.py', join(genai, 'int4')),
     peer('onnxruntime-genai, fp32', ['fp32'], 'genai_loop.py', join(genai, 'fp32')),
-    peer('llama.cpp, Q4_0', ['int4'], 'llama_cpp_loop.py', join(models, 'gguf')),
+    peer('llama.cpp, Q4_0', quantized, 'llama_cpp_loop.py', join(models, 'gguf')),
   ];
 }

@@ -26,7 +26,8 @@ from qsft.export.contract import STEP_FILE, graph_file
 from qsft.export.graph_runner import Array, Chunk, GraphRunner
 from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
 from qsft.policy.sampling import SamplingParameters, sample_token, uniform
-from qsft.tasks.wordle.play import MAX_ANSWER_TOKENS, play
+from qsft.tasks.episodes import play
+from qsft.tasks.wordle.play import ANSWER_FORMAT, new_games
 
 WORDLE = Path(__file__).parents[2] / "models" / "wordle"
 WORDLE_LENGTH = 128  # tokens of cache a game
@@ -77,7 +78,7 @@ class DraftingPlayer:
         chunks = [Chunk(0, ids) for ids in texts]
         tokens: list[list[int]] = [[] for _ in texts]
         rows: list[tuple[Floats, Floats]] = []
-        for step in range(MAX_ANSWER_TOKENS):
+        for step in range(ANSWER_FORMAT.max_tokens):
             width = max(len(chunk.ids) for chunk in chunks)
             last = [row * width + len(chunk.ids) - 1 for row, chunk in enumerate(chunks)]
             outputs = self._runner.run(chunks, last, extra)
@@ -166,10 +167,10 @@ def main() -> None:
     tokens_a_round: dict[float, list[float]] = {}
     for beta in arguments.beta:
         player = DraftingPlayer(beta, arguments.games)
-        play(player, arguments.games, seed=0)
+        play(player, new_games(arguments.games, seed=0), ANSWER_FORMAT, seed=0)
         accepted = np.mean([answer.accepted for answer in player.answers])
         tokens_a_round[beta] = [
-            MAX_ANSWER_TOKENS
+            ANSWER_FORMAT.max_tokens
             / float(
                 np.mean([expected_rounds(answer.kept.tolist(), k) for answer in player.answers])
             )

@@ -34,6 +34,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--prompt-prefix", help="text that every prompt of the task begins with")
     parser.add_argument(
+        "--fill-in-the-middle",
+        metavar="TEMPLATE",
+        help="how a text with a gap was written in training, with {prefix} and {suffix}",
+    )
+    parser.add_argument(
         "--chat-stop",
         action="append",
         default=[],
@@ -62,6 +67,7 @@ def run(options: argparse.Namespace) -> None:
             defaults=PolicyParameters(options.extraction, options.beta, options.q),
             support_threshold=config["value"]["support_threshold"],
             prompt_prefix=options.prompt_prefix,
+            fill_in_the_middle=options.fill_in_the_middle,
             chat_stop_strings=tuple(options.chat_stop),
             training=record,
             replace=options.replace,

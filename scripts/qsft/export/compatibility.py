@@ -20,3 +20,6 @@ def check_compatible(shapes: Mapping[ModelRole, DecoderShape], options: ExportOp
                 raise ExportError(f"{field}: {token_id} is not in [0, {behavior.vocab_size})")
     if not 0 < options.support_threshold < 1:
         raise ExportError(f"support_threshold: {options.support_threshold} is not in (0, 1)")
+    template = options.fill_in_the_middle
+    if template is not None and not ("{prefix}" in template and "{suffix}" in template):
+        raise ExportError(f"fill_in_the_middle: {template!r} has no {{prefix}} or no {{suffix}}")

@@ -41,6 +41,7 @@ def _manifest(
         "reserved_token_ids": list(options.reserved_token_ids),
         "prompt_prefix": options.prompt_prefix,
         **_chat(options),
+        **_fill_in_the_middle(options),
         "kv_cache": {"dtype": "float32"}
         | {
             role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}
@@ -61,6 +62,11 @@ def _chat(options: ExportOptions) -> dict[str, Any]:
     if not options.chat_stop_strings:
         return {}
     return {"chat": {"stop_strings": list(options.chat_stop_strings)}}
+
+
+def _fill_in_the_middle(options: ExportOptions) -> dict[str, Any]:
+    template = options.fill_in_the_middle
+    return {} if template is None else {"fill_in_the_middle": template}
 
 
 def _export_record(verification: Verification) -> dict[str, Any]:

@@ -25,6 +25,7 @@ class ExportOptions:
     defaults: PolicyParameters = field(default_factory=PolicyParameters)
     support_threshold: float = 1e-3
     prompt_prefix: str | None = None
+    fill_in_the_middle: str | None = None  # a prompt with a gap, with {prefix} and {suffix}
     chat_stop_strings: tuple[str, ...] = ()  # what ends every answer of a conversation
     training: Mapping[str, Any] = field(default_factory=dict)
     mean_kl_limit: float | None = None  # nats from PyTorch; None takes the precision's own

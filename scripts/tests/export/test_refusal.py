@@ -56,6 +56,14 @@ def test_ids_outside_the_vocabulary_are_named(
     assert_refused(make_checkpoint(llama()), tmp_path / "out", options, message)
 
 
+def test_a_template_without_its_gap_is_refused(
+    make_checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    options = replace(tiny_options(), fill_in_the_middle="<pre>{prefix}<mid>")
+    message = "fill_in_the_middle: '<pre>{prefix}<mid>' has no {prefix} or no {suffix}"
+    assert_refused(make_checkpoint(llama()), tmp_path / "out", options, message)
+
+
 def test_a_family_that_the_builder_does_not_know_is_refused(
     make_checkpoint: MakeCheckpoint, tmp_path: Path
 ) -> None:

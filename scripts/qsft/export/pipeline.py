@@ -20,6 +20,7 @@ from qsft.export.contract import (
     weights_file,
 )
 from qsft.export.decoder_graph import adapt_decoder
+from qsft.export.integer_matmul import quantize_products
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
 from qsft.export.step_graph import compose_step
@@ -82,10 +83,16 @@ def _write_graphs(
     models: dict[ModelRole, ModelProto] = {}
     shapes: dict[ModelRole, DecoderShape] = {}
     for role in MODEL_ROLES:
+        weights = folder / weights_file(role)
+        integers = options.precision == "int8"
         with TemporaryDirectory(dir=folder.parent) as built_in:
-            built = build_decoder(checkpoint, role, options.precision, Path(built_in))
-            built.weights.rename(folder / weights_file(role))
-        models[role] = adapt_decoder(built, weights_file(role))
+            precision = "fp32" if integers else options.precision
+            built = build_decoder(checkpoint, role, precision, Path(built_in))
+            models[role] = adapt_decoder(built, weights.name)
+            if integers:
+                quantize_products(models[role], built.weights, weights)
+            else:
+                built.weights.rename(weights)
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)

@@ -1,0 +1,108 @@
+"""What quantization costs a pretrained model: KL(fp32 ‖ quantized) of its next-token distributions.
+
+python bench/precision_cost.py CHECKPOINT TEXT    # from scripts/; CHECKPOINT/behavior and tokenizer
+
+Variants that the export does not offer are here too, so that its defaults can be judged.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import torch
+from torch import Tensor
+
+from qsft.encoding import load_tokenizer
+from qsft.export import builder, integer_matmul
+from qsft.export.contract import LOGITS, Precision, graph_file, weights_file
+from qsft.export.decoder_graph import LM_HEAD, adapt_decoder
+from qsft.export.differences import divergence
+from qsft.export.graph_runner import GraphRunner
+from qsft.export.integer_matmul import quantize_products
+from qsft.export.schedules import run_schedule, whole
+from qsft.export.torch_reference import torch_logits
+
+PROMPT_TOKENS = 128
+Write = Callable[[Path, Path], None]  # of a checkpoint's behavior model, into a folder
+
+
+def built(precision: Precision, **options: object) -> Write:
+    """By the builder alone, with other options than the export's."""
+
+    def write(checkpoint: Path, out: Path) -> None:
+        usual = builder.BUILDER_OPTIONS
+        changed = tuple(f"{name}={value}" for name, value in options.items())
+        kept = tuple(o for o in usual if o.partition("=")[0] not in options)
+        builder.BUILDER_OPTIONS = kept + changed
+        try:
+            decoder = builder.build_decoder(checkpoint, "behavior", precision, out)
+        finally:
+            builder.BUILDER_OPTIONS = usual
+        decoder.weights.rename(out / weights_file("behavior"))
+        model = adapt_decoder(decoder, weights_file("behavior"))
+        (out / graph_file("behavior")).write_bytes(model.SerializeToString())
+
+    return write
+
+
+def integers(keep_head: bool = False, levels: int = integer_matmul.LEVELS) -> Write:
+    """Weights and activations in 8 bits, or weights in fewer."""
+
+    def write(checkpoint: Path, out: Path) -> None:
+        decoder = builder.build_decoder(checkpoint, "behavior", "fp32", out)
+        model = adapt_decoder(decoder, decoder.weights.name)
+        kept = (LM_HEAD,) if keep_head else ()
+        quantize_products(model, decoder.weights, out / weights_file("behavior"), kept, levels)
+        (out / graph_file("behavior")).write_bytes(model.SerializeToString())
+
+    return write
+
+
+VARIANTS: dict[str, Write] = {
+    "int8": integers(),
+    "int8, head and embedding fp32": integers(keep_head=True),
+    "int8, weights of 7 bits": integers(levels=63),
+    "8-bit weights alone (MatMulNBits, blocks of 32)": built("int8"),
+    "int4, blocks of 32": built("int4"),
+    "int4, blocks of 64": built("int4", block_size=64),
+    "int4, blocks of 128": built("int4", block_size=128),
+    "int4, blocks of 32, head int8": built("int4", int4_algo_config="rtn_last"),
+    "int4, activations fp32": built("int4", accuracy_level=1),
+}
+
+
+def logits_of(folder: Path, prompts: list[list[int]]) -> Tensor:
+    runner = GraphRunner(folder / graph_file("behavior"), 1, PROMPT_TOKENS)
+    schedule = whole([len(prompt) for prompt in prompts])
+    return torch.from_numpy(run_schedule(runner, prompts, schedule, {})[LOGITS])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="KL of quantized models from fp32 on a text.")
+    parser.add_argument("checkpoint", type=Path)
+    parser.add_argument("text", type=Path, nargs="+")
+    parser.add_argument("--prompts", type=int, default=16, help=f"of {PROMPT_TOKENS} tokens")
+    parser.add_argument("--variant", nargs="+", choices=VARIANTS, default=list(VARIANTS))
+    arguments = parser.parse_args()
+    tokenizer = load_tokenizer(arguments.checkpoint)
+    text = "\n".join(path.read_text(encoding="utf-8") for path in arguments.text)
+    ids = tokenizer.encode(text, add_special_tokens=False).ids
+    starts = range(0, len(ids) - PROMPT_TOKENS, len(ids) // (arguments.prompts + 1))
+    prompts = [ids[start : start + PROMPT_TOKENS] for start in starts][: arguments.prompts]
+    reference = torch_logits(arguments.checkpoint, "behavior", prompts)
+    print(f"{reference.shape[0]} positions\n\n| variant | mean KL | largest | same argmax | MB |")
+    print("|---|---|---|---|---|")
+    for name in arguments.variant:
+        with TemporaryDirectory() as folder:
+            out = Path(folder)
+            VARIANTS[name](arguments.checkpoint, out)
+            size = (out / weights_file("behavior")).stat().st_size / 1e6
+            logits = logits_of(out, prompts)
+        kl = divergence(reference, logits)
+        same = (reference.argmax(-1) == logits.argmax(-1)).float().mean()
+        print(f"| {name} | {kl.mean:.5f} | {kl.max:.3f} | {same:.1%} | {size:.0f} |", flush=True)
+
+
+if __name__ == "__main__":
+    main()

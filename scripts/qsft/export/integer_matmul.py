@@ -1,0 +1,230 @@
+"""Precision int8: every product with a weight matrix in integers, activations scaled row by row.
+
+    x ≈ row · (q − 128),  row = max|x| / 127 of each row;   W ≈ w · column,  column = max|W| / 127
+    x W ≈ row · column · (q − 128) w        q: uint8, w: int8, their products' sums exact in int32
+
+A row's scale depends on that row alone (ONNX Runtime's own dynamic quantization takes one for the
+whole batch), and integer sums are exact in any order: what else is in the batch changes no bit.
+"""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
+
+from qsft.export.contract import INPUT_IDS, SCORE_INDEX
+from qsft.export.decoder_graph import LM_HEAD
+from qsft.export.external_weights import initializers_of, read_weight, weight_file
+from qsft.export.prune import prune_unused
+
+LEVELS = 127  # of either sign
+ZERO_POINT = 128  # of the activations: the fastest kernels take them unsigned, the weights signed
+SMALLEST_SCALE = 1e-30  # of a row of zeros
+MICROSOFT = "com.microsoft"
+
+CONSTANTS: Mapping[str, NDArray[np.generic]] = {
+    "/int8/one": np.array(1, np.float32),
+    "/int8/zero_point": np.array(ZERO_POINT, np.uint8),
+    "/int8/step": np.array(1 / LEVELS, np.float32),
+    "/int8/smallest_scale": np.array(SMALLEST_SCALE, np.float32),
+    "/int8/last_axis": np.array([-1], np.int64),
+}
+
+
+@dataclass(frozen=True)
+class QuantizedWeight:
+    """W ≈ values · scales, a scale a column."""
+
+    values: NDArray[np.int8]
+    scales: NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class QuantizedRows:
+    """Names of a quantized activation and of its rows' scales."""
+
+    values: str
+    scales: str
+
+
+def quantize_weight(weight: NDArray[np.float32], levels: int = LEVELS) -> QuantizedWeight:
+    """Symmetric, so that no sum needs the weights' zero points; (K, N)."""
+    scales = (np.abs(weight).max(axis=0) / levels).astype(np.float32)
+    divisor = np.where(scales > 0, scales, np.float32(1))
+    return QuantizedWeight(np.rint(weight / divisor).astype(np.int8), scales)
+
+
+def quantize_products(
+    model: ModelProto,
+    source: Path,
+    target: Path,
+    kept: tuple[str, ...] = (),
+    levels: int = LEVELS,
+) -> None:
+    """Rewrite an fp32 decoder whose weights are in `source`; the new ones go to `target`.
+
+    Products whose names begin with one of `kept` stay fp32.
+    """
+    graph = model.graph
+    weights = initializers_of(graph)
+    products = {
+        node.output[0]: node
+        for node in graph.node
+        if node.op_type == "MatMul" and node.input[1] in weights and not node.name.startswith(kept)
+    }
+    quantized = {node.input[1] for node in products.values()}
+    _dequantize_embedding(graph, quantized, weights)
+    rewriting = _Rewriting(graph, products)
+    nodes = [new for node in graph.node for new in rewriting.rewrite(node)]
+    del graph.node[:], graph.initializer[:]
+    graph.node.extend([*_zero_points(), *nodes])
+    graph.initializer.extend(numpy_helper.from_array(v, name) for name, v in CONSTANTS.items())
+    with weight_file(target) as file:
+        for name, tensor in weights.items():
+            values = read_weight(tensor, source)
+            if name in quantized:
+                weight = quantize_weight(values, levels)
+                graph.initializer.append(file.append(name, weight.values))
+                graph.initializer.append(file.append(_scales(name), weight.scales))
+            else:
+                graph.initializer.append(file.append(name, values))
+    prune_unused(graph)
+
+
+class _Rewriting:
+    """One pass over the nodes in their order; remembers what has been quantized."""
+
+    def __init__(self, graph: GraphProto, products: Mapping[str, NodeProto]) -> None:
+        self._products = products
+        self._columns = {t.name: t.dims for t in graph.initializer}
+        self._consumers: dict[str, list[NodeProto]] = {}
+        for node in graph.node:
+            for name in node.input:
+                self._consumers.setdefault(name, []).append(node)
+        self._rows: dict[str, QuantizedRows] = {}
+        self._pending: dict[str, str] = {}  # a value still to be multiplied by its rows' scales
+
+    def rewrite(self, node: NodeProto) -> list[NodeProto]:
+        if node.output and node.output[0] in self._products:
+            return self._product(node)
+        deferred = [name for name in node.input if name in self._pending]
+        if deferred:
+            self._pending[node.output[0]] = self._pending[deferred[0]]
+        return [node]
+
+    def _product(self, node: NodeProto) -> list[NodeProto]:
+        x, weight = node.input
+        (y,) = node.output
+        nodes = [] if x in self._rows else self._quantize(x, weight, node)
+        rows = self._rows[x]
+        defer = self._scale_may_wait(y)
+        unscaled = y if defer else f"{y}/unscaled"
+        inputs = [rows.values, weight, "/int8/one", _scales(weight), "/int8/zero_point"]
+        nodes.append(
+            helper.make_node(
+                "MatMulIntegerToFloat", inputs, [unscaled], f"{node.name}/int8", domain=MICROSOFT
+            )
+        )
+        if defer:
+            self._pending[y] = rows.scales
+        else:
+            nodes.append(
+                helper.make_node("Mul", [unscaled, rows.scales], [y], f"{node.name}/scale")
+            )
+        return nodes
+
+    def _quantize(self, x: str, weight: str, product: NodeProto) -> list[NodeProto]:
+        """Once for all products with `x`."""
+        rows = self._rows[x] = QuantizedRows(f"{x}/int8", f"{x}/row_scale")
+        own = f"{x}/own_scale" if x in self._pending else rows.scales
+        selected = product.name.startswith(LM_HEAD)
+        zero_points = f"/int8/zero_points/{SCORE_INDEX if selected else INPUT_IDS}"
+        width = self._columns[weight][0]
+        nodes = [
+            helper.make_node("Abs", [x], [f"{x}/abs"], f"{x}/Abs"),
+            helper.make_node(
+                "ReduceMax", [f"{x}/abs", "/int8/last_axis"], [f"{x}/max"], f"{x}/Max", keepdims=1
+            ),
+            helper.make_node("Mul", [f"{x}/max", "/int8/step"], [f"{x}/step"], f"{x}/Step"),
+            helper.make_node("Max", [f"{x}/step", "/int8/smallest_scale"], [own], f"{x}/Scale"),
+            helper.make_node(
+                "QuantizeLinear",
+                [x, own, zero_points],
+                [rows.values],
+                f"{x}/Quantize",
+                axis=-1,
+                block_size=width,
+            ),
+        ]
+        if own != rows.scales:
+            both = [own, self._pending[x]]
+            nodes.append(helper.make_node("Mul", both, [rows.scales], f"{x}/BothScales"))
+        return nodes
+
+    def _scale_may_wait(self, y: str) -> bool:
+        """Whether `y` is only multiplied into what is quantized again: there scales are free."""
+        consumers = self._consumers.get(y, [])
+        if [node.op_type for node in consumers] != ["Mul"]:
+            return False
+        product = consumers[0].output[0]
+        others = [name for name in consumers[0].input if name != y]
+        after = self._consumers.get(product, [])
+        return (
+            len(others) == 1
+            and others[0] not in self._pending
+            and others[0] not in self._columns
+            and bool(after)
+            and all(n.output[0] in self._products and n.input[0] == product for n in after)
+        )
+
+
+def _scales(weight: str) -> str:
+    return f"{weight}_scales"
+
+
+def _zero_points() -> list[NodeProto]:
+    """One a row, as QuantizeLinear wants them beside one scale a row; (B, S, 1) and (N, 1)."""
+    nodes = []
+    for rows in (INPUT_IDS, SCORE_INDEX):
+        name = f"/int8/zero_points/{rows}"
+        value = helper.make_tensor("value", TensorProto.UINT8, [1], [ZERO_POINT])
+        nodes += [
+            helper.make_node("Unsqueeze", [rows, "/int8/last_axis"], [f"{name}/column"]),
+            helper.make_node("Shape", [f"{name}/column"], [f"{name}/shape"]),
+            helper.make_node("ConstantOfShape", [f"{name}/shape"], [name], value=value),
+        ]
+        for node in nodes[-3:]:
+            node.name = f"{name}/{node.op_type}"
+    return nodes
+
+
+def _dequantize_embedding(
+    graph: GraphProto, quantized: set[str], weights: Mapping[str, TensorProto]
+) -> None:
+    """A tied embedding reads the head's weights: its rows are the head's columns, with its scales.
+
+    Transposing the weights is folded when the graph is loaded.
+    """
+    tables = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Transpose"}
+    for index, node in enumerate(graph.node):
+        head = tables.get(node.input[0]) if node.op_type == "Gather" else None
+        if head is None or head not in quantized:
+            continue
+        (y,) = node.output
+        ids = node.input[1]
+        node.output[0] = f"{y}/int8"
+        column = f"{_scales(head)}/column"
+        nodes = [
+            helper.make_node("Cast", [f"{y}/int8"], [f"{y}/float"], to=TensorProto.FLOAT),
+            helper.make_node("Unsqueeze", [_scales(head), "/int8/last_axis"], [column]),
+            helper.make_node("Gather", [column, ids], [f"{y}/scale"]),
+            helper.make_node("Mul", [f"{y}/float", f"{y}/scale"], [y]),
+        ]
+        for offset, new in enumerate(nodes, start=1):
+            new.name = f"{y}/{new.op_type}"
+            graph.node.insert(index + offset, new)
+        return

@@ -26,7 +26,8 @@ VOCABULARY = 49_152
 RESERVED = {"<eos>": 0, "<leftover>": 1}
 SEEDS: dict[ModelRole, int] = {"behavior": 1, "value": 2}
 WEIGHT_SCALE = 0.02
-PRECISIONS: tuple[Precision, ...] = ("fp32", "int4")
+PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
+GENAI_PRECISIONS: tuple[Precision, ...] = ("fp32", "int4")
 
 
 def random_model(role: ModelRole) -> LlamaForCausalLM:
@@ -105,6 +106,7 @@ def main() -> None:
     make_checkpoint(checkpoint)
     for precision in PRECISIONS:
         make_policy(checkpoint, precision, out / precision)
+    for precision in GENAI_PRECISIONS:
         make_genai(checkpoint, precision, out / "genai" / precision)
     if importlib.util.find_spec("gguf"):
         make_gguf(checkpoint, out / "gguf")

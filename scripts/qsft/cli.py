@@ -5,7 +5,7 @@ import logging
 import sys
 from collections.abc import Sequence
 
-from qsft.commands import data, encode, evaluate, export, figure, train
+from qsft.commands import cost, data, encode, evaluate, export, figure, train
 from qsft.config import ConfigError
 from qsft.evaluation.figure import FigureError
 from qsft.evaluation.remote import RemoteError
@@ -23,7 +23,7 @@ _EXPECTED = (
     TrajectoryError,
     WordNetError,
 )
-_COMMANDS = (data, encode, train, export, evaluate, figure)
+_COMMANDS = (data, encode, train, export, evaluate, cost, figure)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

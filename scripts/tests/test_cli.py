@@ -13,7 +13,7 @@ from qsft.cli import main
 from qsft.tasks.wordle.tokenizer import RESERVED, save_tokenizer
 from qsft.trajectories import read_trajectories
 
-COMMANDS = ("data", "encode", "train", "export", "evaluate", "figure")
+COMMANDS = ("data", "encode", "train", "export", "evaluate", "cost", "figure")
 
 
 def help_of(*arguments: str, capsys: pytest.CaptureFixture[str]) -> str:

@@ -14,12 +14,40 @@ from qsft.export.pipeline import export_policy
 from qsft.policy.extraction import Extraction, PolicyParameters, QForm
 from qsft.record import RECORD_FILE, read_record, reserved_token_ids
 
+_CHOICES = ", ".join(get_args(Precision))
+_CHOSEN: dict[Precision, str] = {
+    "fp32": "everything in float32",
+    "int8": "weights and activations of every product in 8 bits, a scale for each column and each"
+    " row; a tied embedding reads the head's weights; attention, norms and cache in float32",
+    "int4": "weights, embedding and head in 4 bits, a scale for each 32; activations of products"
+    " in 8 bits; attention, norms and cache in float32",
+}
+
+
+def _precision(name: str) -> str:
+    if name in ("fp16", "bf16"):
+        raise argparse.ArgumentTypeError(
+            f"{name}: the CPU kernels compute in float32 and would only convert to and fro;"
+            f" choose from {_CHOICES}"
+        )
+    if name not in get_args(Precision):
+        raise argparse.ArgumentTypeError(f"{name!r}: choose from {_CHOICES}")
+    return name
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("checkpoint", type=Path, help="what `qsft train` wrote")
     parser.add_argument("out", type=Path, help="policy folder to write")
     parser.add_argument("--id", help="the policy's name (default: the name of OUT)")
-    parser.add_argument("--precision", choices=get_args(Precision), default="fp32")
+    parser.add_argument(
+        "--precision", type=_precision, default="fp32", help=f"{_CHOICES} (default: fp32)"
+    )
+    parser.add_argument(
+        "--held-out",
+        type=Path,
+        metavar="FILE",
+        help="trajectories to measure the precision's cost on (default: random tokens)",
+    )
     parser.add_argument(
         "--twin", action="store_true", help="keep two adapters on one base, read once for both"
     )
@@ -70,11 +98,17 @@ def run(options: argparse.Namespace) -> None:
             fill_in_the_middle=options.fill_in_the_middle,
             chat_stop_strings=tuple(options.chat_stop),
             training=record,
+            held_out=options.held_out,
             replace=options.replace,
         ),
     )
     checked = report.verification
     print(f"{report.folder}: {report.bytes / 1e6:.1f} MB")
     print(f"logits differ from PyTorch's by at most {checked.logits_difference:.1e} of their size")
+    print(f"{options.precision}: {_CHOSEN[options.precision]}")
     for name, kl in checked.kl.items():
         print(f"KL from PyTorch, {name}: mean {kl.mean:.1e} nats, max {kl.max:.1e}")
+    if report.cost:
+        cost, kl = report.cost, report.cost.kl
+        print(f"KL from fp32 a token at the defaults: mean {kl.mean:.1e} nats, max {kl.max:.1e}")
+        print(f"  on {cost.tokens} tokens of {cost.data}")

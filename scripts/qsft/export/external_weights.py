@@ -54,9 +54,10 @@ def read_weight(tensor: TensorProto, source: Path) -> Array:
         return values
     place = {entry.key: entry.value for entry in tensor.external_data}
     dtype = helper.tensor_dtype_to_np_dtype(tensor.data_type)
-    mapped = np.memmap(source, dtype=np.uint8, mode="r")
-    start = int(place.get("offset", 0))
-    return mapped[start : start + int(place["length"])].view(dtype).reshape(tuple(tensor.dims))
+    stored: Array = np.memmap(
+        source, dtype, "r", offset=int(place.get("offset", 0)), shape=tuple(tensor.dims)
+    )
+    return stored
 
 
 def initializers_of(graph: GraphProto) -> dict[str, TensorProto]:

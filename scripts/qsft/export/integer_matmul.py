@@ -7,7 +7,6 @@ A row's scale depends on that row alone (ONNX Runtime's own dynamic quantization
 whole batch), and integer sums are exact in any order: what else is in the batch changes no bit.
 """
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,7 +86,7 @@ def quantize_products(
         for name, tensor in weights.items():
             values = read_weight(tensor, source)
             if name in quantized:
-                weight = quantize_weight(values, levels)
+                weight = quantize_weight(values.astype(np.float32, copy=False), levels)
                 graph.initializer.append(file.append(name, weight.values))
                 graph.initializer.append(file.append(_scales(name), weight.scales))
             else:

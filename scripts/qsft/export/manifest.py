@@ -8,7 +8,7 @@ from typing import Any
 
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole
-from qsft.export.options import ExportOptions, Verification
+from qsft.export.options import ExportError, ExportOptions, PrecisionCost, Verification
 
 
 def write_manifest(
@@ -16,9 +16,25 @@ def write_manifest(
     options: ExportOptions,
     shapes: dict[ModelRole, DecoderShape],
     verification: Verification,
+    cost: PrecisionCost | None,
 ) -> None:
     """Write the manifest of a folder whose other files are complete."""
     manifest = _manifest(folder, options, shapes, verification)
+    if cost is not None:
+        manifest["precision_cost"] = _cost_record(cost, options)
+    _write(folder, manifest)
+
+
+def add_return_cost(folder: Path, entries: list[dict[str, Any]]) -> None:
+    """Put the task's returns beside the KL that a quantized policy's manifest carries."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    if "precision_cost" not in manifest:
+        raise ExportError(f"{folder} is {manifest['precision']}: it has no precision's cost")
+    manifest["precision_cost"]["returns"] = entries
+    _write(folder, manifest)
+
+
+def _write(folder: Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
 
@@ -78,6 +94,18 @@ def _export_record(verification: Verification) -> dict[str, Any]:
             name: {"mean": round(kl.mean, 6), "max": round(kl.max, 6)}
             for name, kl in verification.kl.items()
         },
+    }
+
+
+def _cost_record(cost: PrecisionCost, options: ExportOptions) -> dict[str, Any]:
+    """KL(π̂_fp32 ‖ π̂) per token, in nats."""
+    return {
+        "data": cost.data,
+        "tokens": cost.tokens,
+        "extraction": options.defaults.extraction,
+        "q": options.defaults.q,
+        "beta": options.defaults.beta,
+        "kl": {"mean": round(cost.kl.mean, 6), "max": round(cost.kl.max, 6)},
     }
 
 

@@ -29,6 +29,7 @@ class ExportOptions:
     chat_stop_strings: tuple[str, ...] = ()  # what ends every answer of a conversation
     training: Mapping[str, Any] = field(default_factory=dict)
     mean_kl_limit: float | None = None  # nats from PyTorch; None takes the precision's own
+    held_out: Path | None = None  # trajectories to measure the precision's cost on
     created: int | None = None  # seconds since the epoch; None takes the clock's
     replace: bool = False  # whether an existing folder may be replaced
 
@@ -53,9 +54,19 @@ class Verification:
 
 
 @dataclass(frozen=True)
+class PrecisionCost:
+    """How far a precision takes the policy from fp32, at its default extraction and β."""
+
+    data: str  # what it was measured on
+    tokens: int
+    kl: Divergence
+
+
+@dataclass(frozen=True)
 class ExportReport:
-    """A folder that was written and what verified it."""
+    """A folder that was written, what verified it and, below fp32, what its precision costs."""
 
     folder: Path
     bytes: int
     verification: Verification
+    cost: PrecisionCost | None

@@ -16,6 +16,7 @@ from qsft.export.contract import (
     STEP_FILE,
     TOKENIZER_FILES,
     ModelRole,
+    Precision,
     graph_file,
     weights_file,
 )
@@ -23,6 +24,7 @@ from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.integer_matmul import quantize_products
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
+from qsft.export.precision_cost import measure_cost
 from qsft.export.step_graph import compose_step
 from qsft.export.twin import build_twin
 from qsft.export.verify import verify_policy
@@ -40,6 +42,8 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         raise ExportError(f"{out} exists already")
     if options.twin and not has_adapters(checkpoint):
         raise ExportError(f"{checkpoint} has no base/: only adapters on one base can be twins")
+    if options.twin and options.precision == "int8":
+        raise ExportError("int8 has no form for twins: choose fp32 or int4, or no twins")
     with merged_checkpoint(checkpoint) as merged:
         return _export_models(checkpoint, merged, out, options)
 
@@ -58,12 +62,15 @@ def _export_models(
             shapes = _write_graphs(merged, folder, options)
         _copy_tokenizer(checkpoint, folder)
         verification = verify_policy(merged, folder, options, shapes["behavior"])
-        write_manifest(folder, options, shapes, verification)
+        cost = None
+        if options.precision != "fp32":
+            cost = measure_cost(merged, folder, options, shapes["behavior"])
+        write_manifest(folder, options, shapes, verification, cost)
         if out.exists():
             out.rename(Path(temporary) / "replaced")
         folder.rename(out)
     size = sum(file.stat().st_size for file in out.iterdir())
-    return ExportReport(folder=out, bytes=size, verification=verification)
+    return ExportReport(folder=out, bytes=size, verification=verification, cost=cost)
 
 
 def _check_checkpoint(checkpoint: Path) -> None:
@@ -84,10 +91,10 @@ def _write_graphs(
     shapes: dict[ModelRole, DecoderShape] = {}
     for role in MODEL_ROLES:
         weights = folder / weights_file(role)
-        integers = options.precision == "int8"
+        integers = options.precision == "int8"  # made here, of the builder's fp32
+        built_as: Precision = "fp32" if integers else options.precision
         with TemporaryDirectory(dir=folder.parent) as built_in:
-            precision = "fp32" if integers else options.precision
-            built = build_decoder(checkpoint, role, precision, Path(built_in))
+            built = build_decoder(checkpoint, role, built_as, Path(built_in))
             models[role] = adapt_decoder(built, weights.name)
             if integers:
                 quantize_products(models[role], built.weights, weights)

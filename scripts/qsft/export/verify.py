@@ -48,7 +48,7 @@ def verify_policy(
 ) -> Verification:
     """Compare the folder's three graphs with the checkpoint's models; raise if they differ."""
     longest = min(LONGEST, shape.max_length)
-    prompts = _random_prompts(shape.vocab_size, longest)
+    prompts = random_prompts(shape.vocab_size, longest)
     lengths = [len(prompt) for prompt in prompts]
     expected = {role: torch_logits(checkpoint, role, prompts) for role in MODEL_ROLES}
     actual = {role: _onnx_logits(folder, role, prompts, longest) for role in MODEL_ROLES}
@@ -92,7 +92,7 @@ def verify_policy(
     return verification
 
 
-def _random_prompts(vocab_size: int, longest: int) -> list[list[int]]:
+def random_prompts(vocab_size: int, longest: int) -> list[list[int]]:
     """One as long as the cache, the others of any length."""
     generator = np.random.default_rng(0)
     lengths = [longest, *generator.integers(SHORTEST, longest, PROMPTS - 1, endpoint=True)]

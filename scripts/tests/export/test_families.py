@@ -48,7 +48,7 @@ def test_a_family_exports(family: str, make_checkpoint: MakeCheckpoint, tmp_path
     assert report.verification.schedule_difference < 1e-5
 
 
-@pytest.mark.parametrize(("precision", "largest_kl"), [("int8", 1e-3), ("int4", 0.1)])
+@pytest.mark.parametrize(("precision", "largest_kl"), [("int8", 5e-3), ("int4", 0.1)])
 @pytest.mark.parametrize("tied", [True, False])
 def test_quantized_weights_are_smaller_and_near(
     precision: Precision,

@@ -1,0 +1,75 @@
+"""What a precision costs against fp32: KL(π̂_fp32 ‖ π̂) of each token, at the policy's defaults.
+
+Measured after verification, on the agent's tokens of held-out trajectories where there are any.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from qsft.encoding import load_tokenizer, load_trajectories
+from qsft.export.builder import DecoderShape
+from qsft.export.contract import MODEL_ROLES, STEP_FILE
+from qsft.export.differences import divergence
+from qsft.export.graph_runner import GraphRunner
+from qsft.export.options import ExportOptions, PrecisionCost
+from qsft.export.schedules import run_schedule, whole
+from qsft.export.torch_reference import torch_logits
+from qsft.export.verify import LONGEST, random_prompts
+from qsft.policy.extraction import extract, step_weights, weight_columns
+
+TRAJECTORIES = 64  # of the held-out data, spread over it
+
+
+@dataclass(frozen=True)
+class Sample:
+    """Prompts, and which of their positions say what the agent emits next; (positions,)."""
+
+    data: str
+    prompts: Sequence[Sequence[int]]
+    decides: Tensor
+
+
+def measure_cost(
+    checkpoint: Path, folder: Path, options: ExportOptions, shape: DecoderShape
+) -> PrecisionCost:
+    """PyTorch in float32 against the folder's step graph."""
+    if options.held_out is None:
+        sample = _random_sample(shape)
+    else:
+        sample = _held_out_sample(options.held_out, checkpoint, shape.max_length)
+    lengths = [len(prompt) for prompt in sample.prompts]
+    weights = [step_weights(options.defaults)] * sum(lengths)
+    behavior, value = (torch_logits(checkpoint, role, sample.prompts) for role in MODEL_ROLES)
+    expected = extract(
+        behavior,
+        value,
+        weights,
+        options.reserved_token_ids,
+        options.support_threshold,
+    )
+    runner = GraphRunner(folder / STEP_FILE, slots=1, cache_length=max(lengths))
+    columns = {name: column.numpy() for name, column in weight_columns(weights).items()}
+    outputs = run_schedule(runner, sample.prompts, whole(lengths), columns)
+    actual = torch.from_numpy(outputs["scores"])
+    kl = divergence(expected.scores[sample.decides], actual[sample.decides])
+    return PrecisionCost(data=sample.data, tokens=int(sample.decides.sum()), kl=kl)
+
+
+def _random_sample(shape: DecoderShape) -> Sample:
+    prompts = random_prompts(shape.vocab_size, min(LONGEST, shape.max_length))
+    decides = torch.ones(sum(map(len, prompts)), dtype=torch.bool)
+    return Sample("verification prompts: random tokens", prompts, decides)
+
+
+def _held_out_sample(path: Path, checkpoint: Path, max_length: int) -> Sample:
+    data = load_trajectories(path, load_tokenizer(checkpoint), max_length)
+    rows = np.unique(np.linspace(0, len(data) - 1, TRAJECTORIES).astype(int))
+    # A position decides the token after it; the last one decides none.
+    prompts = [data.ids[row, : data.lengths[row]].tolist() for row in rows]
+    decides = [np.append(data.is_action[row, 1 : data.lengths[row]], False) for row in rows]
+    return Sample(path.name, prompts, torch.from_numpy(np.concatenate(decides)))

@@ -22,6 +22,7 @@ import { completions } from './routes/completions.ts';
 import { live, ready } from './routes/health.ts';
 import { metricsText } from './routes/metrics.ts';
 import { getModel, listModels } from './routes/models.ts';
+import { responses } from './routes/responses.ts';
 import { score } from './routes/score.ts';
 import { detokenize, tokenize, tokenizerInfo } from './routes/tokenizer.ts';
 
@@ -74,6 +75,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.post('/detokenize', limitBody, detokenize(services));
   app.get('/tokenizer_info', tokenizerInfo(services));
   app.post('/v1/chat/completions', limitBody, chatCompletions(generating));
+  app.post('/v1/responses', limitBody, responses(generating));
   app.get('/v1/models', listModels(engine));
   app.get('/v1/models/:id', getModel(engine));
   app.get('/health/live', live);

@@ -15,11 +15,18 @@ export interface EventStreamHooks {
   readonly onClientGone: () => void;
 }
 
+/** `named`: events say their `type` in a line of their own, and the last of them is the end; otherwise `[DONE]` is. */
+export type EventNaming = 'unnamed' | 'named';
+
 /**
- * Sends each event as JSON and then `[DONE]`. A failure becomes a last event with an error object and no `[DONE]`,
+ * Sends each event as JSON and then the end. A failure becomes a last event with an error object and no end,
  * so that no client takes half an answer for a whole one.
  */
-export function eventStream(events: AsyncIterable<object>, hooks: EventStreamHooks): EventStream {
+export function eventStream(
+  events: AsyncIterable<object>,
+  hooks: EventStreamHooks,
+  naming: EventNaming = 'unnamed',
+): EventStream {
   const iterator = events[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let isClientGone = false;
@@ -31,8 +38,8 @@ export function eventStream(events: AsyncIterable<object>, hooks: EventStreamHoo
   async function nextPayload(): Promise<{ text: string; isLast: boolean }> {
     try {
       const next = await iterator.next();
-      if (next.done === true) return { text: DONE, isLast: true };
-      return { text: dataLine(next.value), isLast: false };
+      if (next.done === true) return { text: naming === 'named' ? '' : DONE, isLast: true };
+      return { text: nameLine(next.value, naming) + dataLine(next.value), isLast: false };
     } catch (error) {
       hooks.onFailure(error);
       return { text: dataLine(errorBody(error)), isLast: true };
@@ -43,7 +50,7 @@ export function eventStream(events: AsyncIterable<object>, hooks: EventStreamHoo
     async pull(controller) {
       const { text, isLast } = await nextPayload();
       if (isClientGone) return;
-      controller.enqueue(encoder.encode(text));
+      if (text !== '') controller.enqueue(encoder.encode(text));
       if (!isLast) return;
       controller.close();
       end();
@@ -64,6 +71,10 @@ export function eventStream(events: AsyncIterable<object>, hooks: EventStreamHoo
     },
   });
   return { response, ended };
+}
+
+function nameLine(value: object, naming: EventNaming): string {
+  return naming === 'named' && 'type' in value ? `event: ${value.type}\n` : '';
 }
 
 function dataLine(value: object): string {

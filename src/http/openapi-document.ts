@@ -7,6 +7,8 @@ import { completionRequestSchema } from './schema/completion-request.ts';
 import { completionChunkSchema, completionSchema } from './schema/completion-response.ts';
 import { errorBodySchema } from './schema/error-body.ts';
 import { modelListSchema, modelSchema } from './schema/model-response.ts';
+import { responseEventSchema, responseSchema } from './schema/responses-object.ts';
+import { responsesRequestSchema } from './schema/responses-request.ts';
 import { scoreRequestSchema, scoreResponseSchema } from './schema/score-messages.ts';
 import {
   detokenizeRequestSchema,
@@ -47,6 +49,11 @@ export function openApiDocument(limits: Limits): object {
         'ChatCompletionRequest',
         'ChatCompletion',
         'ChatCompletionChunk',
+      ]),
+      '/v1/responses': answering('createResponse', 'Answer a conversation, as items.', [
+        'ResponseRequest',
+        'Response',
+        'ResponseEvent',
       ]),
       '/v1/score': exchange(
         'createScore',
@@ -128,6 +135,9 @@ export function openApiDocument(limits: Limits): object {
         CompletionRequest: jsonSchema(completionRequestSchema(limits), 'input'),
         Completion: jsonSchema(completionSchema, 'output'),
         CompletionChunk: jsonSchema(completionChunkSchema, 'output'),
+        ResponseRequest: jsonSchema(responsesRequestSchema(limits), 'input'),
+        Response: jsonSchema(responseSchema, 'output'),
+        ResponseEvent: jsonSchema(responseEventSchema, 'output'),
         ScoreRequest: jsonSchema(scoreRequestSchema(limits), 'input'),
         Score: jsonSchema(scoreResponseSchema, 'output'),
         TokenizeRequest: jsonSchema(tokenizeRequestSchema(limits), 'input'),

@@ -3,7 +3,7 @@ import type { Context } from 'hono';
 import type { Engine } from '../engine/client.ts';
 import type { Generation, Generator } from '../generation/generator.ts';
 import type { Drain } from './drain.ts';
-import { eventStream } from './event-stream.ts';
+import { type EventNaming, eventStream } from './event-stream.ts';
 import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
 import type { Limits } from './limits.ts';
 import { clientLeft } from './observe-requests.ts';
@@ -22,11 +22,13 @@ export function streamGeneration(
   { onStreamFailure }: Pick<GenerationServices, 'onStreamFailure'>,
   events: AsyncIterable<object>,
   generation: Pick<Generation, 'policy' | 'usage'>,
+  naming: EventNaming = 'unnamed',
 ): Response {
-  const { response, ended } = eventStream(events, {
-    onFailure: (error) => onStreamFailure(error, context),
+  const hooks = {
+    onFailure: (error: unknown) => onStreamFailure(error, context),
     onClientGone: () => context.var.abort.abort(clientLeft()),
-  });
+  };
+  const { response, ended } = eventStream(events, hooks, naming);
   context.set(
     'bodyEnded',
     ended.then(() => logUsage(context, generation)),

@@ -110,6 +110,18 @@ describe('a game of Wordle as a chat', () => {
     expect(detailed.choices[0]?.logprobs?.content?.[0]).toHaveProperty('qsft.behavior_logprob');
   });
 
+  it('gives the same guess as a response', async () => {
+    const request = { model: 'wordle', input: 'Wordle:', store: false, seed: 5 };
+    const response = await client.responses.create(request);
+    const chat = await client.chat.completions.create({
+      model: 'wordle',
+      seed: 5,
+      messages: [{ role: 'user', content: 'Wordle:' }],
+    });
+    expect(response.output_text).toBe(chat.choices[0]?.message.content);
+    expect(response.usage?.output_tokens).toBe(5);
+  });
+
   it('says what the model cannot read', async () => {
     const failure = client.chat.completions.create({
       model: 'wordle',

@@ -15,8 +15,17 @@ function special(id: number, content: string) {
   };
 }
 
+function beginning(token: string) {
+  const single = [
+    { SpecialToken: { id: token, type_id: 0 } },
+    { Sequence: { id: 'A', type_id: 0 } },
+  ];
+  const special_tokens = { [token]: { id: token, ids: [0], tokens: [token] } };
+  return { type: 'TemplateProcessing', single, pair: single, special_tokens };
+}
+
 /** GPT-2's way: every byte is a printable character, so a token may end inside a character. */
-export function byteLevelTokenizer(): TextTokenizer {
+export function byteLevelTokenizer({ beginsWithEnd = false } = {}): TextTokenizer {
   const bytes = byteAlphabet();
   const word = (text: string) =>
     [...new TextEncoder().encode(text)].map((byte) => bytes[byte]).join('');
@@ -37,6 +46,8 @@ export function byteLevelTokenizer(): TextTokenizer {
   return createTokenizer(
     {
       ...NONE,
+      // As GPT-2's own: one token ends texts and begins them.
+      post_processor: beginsWithEnd ? beginning('<|end|>') : null,
       added_tokens: [special(0, '<|end|>')],
       pre_tokenizer: { type: 'ByteLevel', add_prefix_space: false, use_regex: true },
       decoder: { type: 'ByteLevel' },

@@ -40,7 +40,7 @@ export function chatApp(
   answers: readonly (string | ScriptedAnswer)[] | ((prompt: string) => string),
   options: TestAppOptions = {},
 ): ChatApp {
-  const tokenizer = byteLevelTokenizer();
+  const tokenizer = options.tokenizer ?? byteLevelTokenizer();
   const prompt = ({ promptIds }: SequenceInput) => tokenizer.decode(promptIds);
   const app = testApp(
     typeof answers === 'function'

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { type ChatChunk, chatChunkSchema } from '../../src/http/schema/chat-response.ts';
+import { byteLevelTokenizer } from '../generation/tokenizers.ts';
 import { chatApp, said, TEMPLATE, WEATHER, WEATHER_CALL } from './chat-app.ts';
 import { payloads, testApp } from './test-app.ts';
 
@@ -219,6 +220,16 @@ describe('POST /v1/chat/completions', () => {
       tools: [{ type: 'function', function: { name: 'f', parameters } }],
     });
     expect(response.status).toBe(400);
+  });
+
+  it('begins a prompt once, where the template and the tokenizer both would', async () => {
+    const { reply, prompts, submitted } = chatApp(['ok'], {
+      tokenizer: byteLevelTokenizer({ beginsWithEnd: true }),
+      template: '<|end|>{{ messages[0].content }}',
+    });
+    await reply({});
+    expect(prompts()).toEqual(['Hi']);
+    expect(submitted[0]?.promptIds.filter((id) => id === 0)).toHaveLength(1);
   });
 
   it('says so where the policy has no template', async () => {

@@ -105,7 +105,7 @@ export function scriptedEngine(
 }
 
 function tokenEvent(tokenizer: TextTokenizer, text: string, input: SequenceInput): SequenceEvent {
-  const [tokenId, ...rest] = tokenizer.encode(text);
+  const [tokenId, ...rest] = tokenizer.encode(text, { addsSpecialTokens: false });
   if (tokenId === undefined || rest.length > 0) {
     throw new Error(`${JSON.stringify(text)} is not one token`);
   }

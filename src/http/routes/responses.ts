@@ -1,0 +1,66 @@
+// POST /v1/responses: OpenAI's newer form of a conversation, which its Agents SDK speaks by default. Nothing is stored.
+import type { Context } from 'hono';
+import type { ChatGeneration } from '../../generation/chat.ts';
+import { renameFields } from '../rename-fields.ts';
+import { readBody } from '../request-body.ts';
+import type { AppEnv } from '../request-context.ts';
+import { ResponseWriter } from '../response-writer.ts';
+import { toResponse, toResponsesRequest } from '../responses-wire.ts';
+import type { ResponseEvent } from '../schema/responses-object.ts';
+import { responsesRequestSchema } from '../schema/responses-request.ts';
+import { logUsage, nameIgnoredFields, streamGeneration } from '../send-generation.ts';
+import type { ChatServices } from './chat-completions.ts';
+import { assertServed } from './models.ts';
+
+/** This route's names for what generation may refuse. */
+const NAMES = { prompt: 'input', messages: 'input', max_tokens: 'max_output_tokens' };
+
+export function responses(services: ChatServices) {
+  const { chat, drain, engine, limits, onStreamFailure } = services;
+  const schema = responsesRequestSchema(limits);
+
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    drain.refuseWhenDraining();
+    const { body, ignoredFields } = await readBody(context.req, schema);
+    assertServed(engine, body.model, 'model');
+    const request = toResponsesRequest(body, limits);
+    const generation = renameFields(NAMES, () => chat.start(request, context.var.abort.signal));
+    const writer = new ResponseWriter(
+      toResponse(body, generation.policy),
+      request.topLogprobs !== null,
+    );
+    if (body.stream === true) {
+      const onFailure = (error: unknown) => onStreamFailure(error, context);
+      const events = streamEvents(generation, writer, onFailure);
+      const response = streamGeneration(context, services, events, generation, 'named');
+      return nameIgnoredFields(response, ignoredFields);
+    }
+    for await (const _ of writeAll(generation, writer));
+    logUsage(context, generation);
+    return nameIgnoredFields(Response.json(writer.response), ignoredFields);
+  };
+}
+
+async function* writeAll(
+  generation: ChatGeneration,
+  writer: ResponseWriter,
+): AsyncGenerator<ResponseEvent> {
+  for await (const piece of generation.pieces) {
+    yield* piece.kind === 'end' ? writer.close(piece, generation.usage()) : writer.write(piece);
+  }
+}
+
+/** A failure is an event like others here, and the last. */
+async function* streamEvents(
+  generation: ChatGeneration,
+  writer: ResponseWriter,
+  onFailure: (error: unknown) => void,
+): AsyncGenerator<ResponseEvent> {
+  yield* writer.open();
+  try {
+    yield* writeAll(generation, writer);
+  } catch (error) {
+    onFailure(error);
+    yield* writer.fail(error, generation.usage());
+  }
+}

@@ -152,7 +152,12 @@ const SETTINGS = {
     'Most characters in the prompts of a request, or in one that a chat template makes: tokenizing them delays everyone.',
   ),
   maxLogprobs: integer(0, 1000, 20, 'Most alternatives per token that `logprobs` may ask for.'),
-  maxN: integer(1, 10_000, 128, 'Most answers a request may ask for: prompts times `n`.'),
+  maxN: integer(
+    1,
+    10_000,
+    128,
+    'Most answers a request may ask for: prompts times `n` or `best_of`; and most continuations to score.',
+  ),
   maxStopStrings: integer(1, 1000, 4, 'Most strings in `stop`.'),
   maxStopChars: integer(1, 65_536, 256, 'Most characters in a stop string or one of `bad_words`.'),
   maxTokenIds: integer(

@@ -4,7 +4,7 @@ export interface Limits {
   readonly maxPromptChars: number;
   /** Most alternatives per token. */
   readonly maxLogprobs: number;
-  /** Most answers: prompts times `n`. */
+  /** Most answers: prompts times `n` or `best_of`; and most continuations to score. */
   readonly maxN: number;
   readonly maxBeta: number;
   readonly maxStopStrings: number;

@@ -35,7 +35,7 @@ export function openApiDocument(limits: Limits): object {
       title: 'qsft-server',
       version: VERSION,
       description:
-        "OpenAI's completions API over policies trained with Q-SFT: behavior · exp(beta · q), with beta chosen by each request. Fields the server does not know are ignored and named in the response header `x-ignored-fields`.",
+        "OpenAI's completions API over policies trained with Q-SFT: behavior · exp(beta · q), with beta chosen by each request. Fields the server does not know are ignored and named in the response header `x-ignored-fields`; in the server's own objects and routes (`qsft`, /v1/score) they are refused.",
       license: { name: 'MIT', identifier: 'MIT' },
     },
     servers: [{ url: 'http://127.0.0.1:8000' }],

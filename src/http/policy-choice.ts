@@ -50,6 +50,10 @@ function fieldsInModel(model: string, limits: Limits): QsftFields {
   if (id === model) return {};
   const pairs = model.slice(id.length + 1).split(',');
   const fields = Object.fromEntries(pairs.map((pair) => readPair(pair)));
+  if (Object.keys(fields).length < pairs.length) {
+    const message = 'model has a control twice behind @: only one may say it.';
+    throw new ServerError('invalid_request', message, { param: 'model' });
+  }
   const result = qsftField(limits).safeParse(fields);
   if (result.success) return result.data ?? {};
   const [issue] = result.error.issues;

@@ -33,6 +33,7 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
 
 export function createTokenizer(definition: object, config: object): TextTokenizer {
   const tokenizer = new Tokenizer(definition, config);
+  keepByteOrderMarks(tokenizer.decoder);
   const specialIds = new Set(
     [...tokenizer.get_added_tokens_decoder()]
       .filter(([, token]) => token.special)
@@ -55,7 +56,9 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
       : tokenizer.decode(known, { clean_up_tokenization_spaces: false });
   }
 
-  function encode(text: string, { addsSpecialTokens = true } = {}): number[] {
+  function encode(given: string, { addsSpecialTokens = true } = {}): number[] {
+    // Half a surrogate pair has no UTF-8; as everywhere on the web it reads as U+FFFD.
+    const text = given.replace(/\p{Surrogate}/gu, '\uFFFD');
     const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: addsSpecialTokens });
     // Typed as numbers, but undefined where a token is not in the vocabulary and none stands for unknown text.
     const unknown = ids.findIndex((id: number | undefined) => id === undefined);
@@ -90,6 +93,18 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
   }
 
   return { vocabularySize: tokenizer.get_vocab().size, config, encode, decode, tokenText };
+}
+
+/** The library's decoder of byte tokens drops a byte order mark at the start of a run of them. */
+function keepByteOrderMarks(decoder: unknown): void {
+  // Decoders are objects that can be called, whose `typeof` is a function's.
+  if (typeof decoder !== 'function') return;
+  if ('text_decoder' in decoder) {
+    decoder.text_decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+  }
+  if ('decoders' in decoder && Array.isArray(decoder.decoders)) {
+    decoder.decoders.forEach(keepByteOrderMarks);
+  }
 }
 
 /** A token that reads as one letter: some decoders treat the first token of a text differently (they drop its space). */

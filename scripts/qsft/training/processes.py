@@ -8,9 +8,10 @@ from collections.abc import Iterable
 
 import torch
 from accelerate import Accelerator
-from accelerate.utils import fsdp2_prepare_model
+from accelerate.utils import parse_flag_from_env
 from torch import Tensor, nn
-from torch.distributed.tensor import DTensor
+from torch.distributed.fsdp import fully_shard
+from torch.distributed.tensor import DTensor, distribute_tensor
 
 from qsft.config import ConfigError
 from qsft.training.batches import Batch
@@ -23,14 +24,19 @@ class Processes:
         self.device = device
         self._accelerator = accelerator
         self.is_first = accelerator is None or accelerator.is_main_process
-        self.shards = accelerator is not None and bool(accelerator.is_fsdp2)
+        # What `accelerate launch` sets for `distributed_type: FSDP`.
+        self.shards = accelerator is not None and parse_flag_from_env("ACCELERATE_USE_FSDP")
 
-    def shard(self, model: nn.Module) -> nn.Module:
+    def shard(self, model: nn.Module) -> None:
         """Under FSDP, leave each process a part of every parameter."""
-        if self._accelerator is None or not self.shards:
-            return model
-        sharded: nn.Module = fsdp2_prepare_model(self._accelerator, model)
-        return sharded
+        if not self.shards:
+            return
+        layers = set(getattr(model, "_no_split_modules", None) or ())
+        # Between passes every parameter lies sharded: that is when copies of them are exchanged.
+        for module in model.modules():
+            if type(module).__name__ in layers:
+                fully_shard(module, reshard_after_forward=True)
+        fully_shard(model, reshard_after_forward=True)
 
     def part_of(self, batch: Batch) -> Batch:
         """Every n-th trajectory of a batch, for the n-th process."""
@@ -74,11 +80,18 @@ def whole(tensor: Tensor) -> Tensor:
     return tensor.full_tensor() if isinstance(tensor, DTensor) else tensor
 
 
+def assign(parameter: nn.Parameter, value: Tensor) -> None:
+    """Give a parameter, or this process's part of it, a whole value."""
+    if isinstance(parameter, DTensor):
+        mesh, placements = parameter.device_mesh, parameter.placements
+        value = distribute_tensor(value.to(parameter.device), mesh, placements)
+    with torch.no_grad():
+        parameter.copy_(value)
+
+
 def join_processes(device: str) -> Processes:
     """This process, alone unless `accelerate launch` or `torchrun` started it."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1:
         return Processes(torch.device(device))
     accelerator = Accelerator(cpu=device == "cpu")
-    if accelerator.distributed_type == "FSDP" and not accelerator.is_fsdp2:
-        raise ConfigError("accelerate: fsdp_version must be 2")
     return Processes(accelerator.device, accelerator)

@@ -14,7 +14,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import torch
-from peft import PeftModel, load_peft_weights, set_peft_model_state_dict
+from peft import PeftModel, load_peft_weights
 from tokenizers import Tokenizer
 from transformers import AutoModelForCausalLM, PreTrainedModel
 
@@ -29,7 +29,7 @@ from qsft.training.behavior import BehaviorStage
 from qsft.training.checkpoint import remove_checkpoint
 from qsft.training.fit import FitData, Stage, fit
 from qsft.training.parameters import ParameterCopy
-from qsft.training.processes import Processes
+from qsft.training.processes import Processes, assign
 from qsft.training.settings import check_settings, store_settings
 from qsft.training.value import ValueStage
 
@@ -74,7 +74,9 @@ def train(config: RunConfig, out: Path, processes: Processes, restart: bool = Fa
     if config.lora is not None:
         _save_once(base, out / BASE_FOLDER, processes)
         model = add_adapter(base, config.lora, config.seed)
-    _run_stages(context, processes.shard(model.to(processes.device)), reserved_ids, leftover_id)
+    model.to(processes.device)
+    processes.shard(model)
+    _run_stages(context, model, reserved_ids, leftover_id)
     if processes.is_first:
         _write_record(context, reserved_ids, end_of_sequence_ids(base))
     processes.wait()
@@ -192,10 +194,15 @@ def _save_once(base: PreTrainedModel, folder: Path, processes: Processes) -> Non
 
 def _load_into(model: torch.nn.Module, folder: Path) -> None:
     if isinstance(model, PeftModel):
-        set_peft_model_state_dict(model, load_peft_weights(str(folder), device="cpu"))
+        weights = load_peft_weights(str(folder), device="cpu")
+        adapter = f".{model.active_adapter}.weight"
+        stored = {name.removesuffix(".weight") + adapter: value for name, value in weights.items()}
     else:
-        stored = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
-        model.load_state_dict(stored.state_dict())
+        whole = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32)
+        stored = whole.state_dict()
+    for name, parameter in model.named_parameters():
+        if parameter.requires_grad:
+            assign(parameter, stored[name])
 
 
 def _write_record(

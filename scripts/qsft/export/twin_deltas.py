@@ -18,7 +18,7 @@ from qsft.export.builder import BuiltDecoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
 from qsft.export.options import ExportError
 from qsft.export.twin_adapters import Adapter, Site, Weight
-from qsft.export.twin_quantize import quantize_blocks
+from qsft.export.twin_quantize import Bits, quantize_blocks
 
 # How the builder names the outputs of products, and which projections it merges into one.
 PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$")
@@ -146,30 +146,30 @@ class _Writer:
         rows, own, delta = f"{name}/adapters/rows", f"{name}/adapters/own", f"{name}/adapters/delta"
         return [
             base,
-            self._matmul(x, stacked.a, f"{name}/adapters/A", rows),
+            self._matmul(x, stacked.a, f"{name}/adapters/A", rows, bits=8),
             helper.make_node("Mul", [rows, stacked.ranks.mask], [own], f"{name}/adapters/Mask"),
-            self._matmul(own, stacked.b, f"{name}/adapters/B", delta),
+            self._matmul(own, stacked.b, f"{name}/adapters/B", delta, bits=4),
             helper.make_node("Add", [base.output[0], delta], [y], f"{name}/adapters/Add"),
         ]
 
-    def _matmul(self, x: str, weight: Weight, name: str, y: str) -> NodeProto:
+    def _matmul(self, x: str, weight: Weight, name: str, y: str, bits: Bits) -> NodeProto:
         if not self._quantized:
             return helper.make_node("MatMul", [x, self._store(name, weight)], [y], f"{name}/MatMul")
-        blocks = quantize_blocks(weight)
+        blocks = quantize_blocks(weight, bits)
         inputs = [
             x,
-            self._store(f"{name}_Q8", blocks.values),
+            self._store(f"{name}_Q{bits}", blocks.values),
             self._store(f"{name}_scales", blocks.scales),
         ]
         return helper.make_node(
             "MatMulNBits",
             inputs,
             [y],
-            f"{name}/MatMul_Q8",
+            f"{name}/MatMul_Q{bits}",
             domain="com.microsoft",
             K=weight.shape[0],
             N=weight.shape[1],
-            bits=8,
+            bits=bits,
             block_size=blocks.block,
             accuracy_level=4,
         )

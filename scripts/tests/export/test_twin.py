@@ -16,6 +16,7 @@ from qsft.export.graph_runner import Array, Chunk, GraphRunner
 from qsft.export.options import ExportError
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
+from qsft.export.twin_quantize import Bits, quantize_blocks
 from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
 
 FAMILIES: dict[str, PreTrainedConfig] = {
@@ -55,6 +56,18 @@ def test_quantized_twins_are_near(precision: Precision, largest_kl: float, tmp_p
     report = export_policy(checkpoint, tmp_path / "twin", options)
     for kl in report.verification.kl.values():
         assert 0 < kl.mean < largest_kl
+
+
+@pytest.mark.parametrize(("rows", "bits"), [(128, 8), (96, 8), (24, 8), (10, 4), (40, 4)])
+def test_quantized_weights_multiply_as_they_should(rows: int, bits: Bits) -> None:
+    weight = np.random.default_rng(0).standard_normal((rows, 5)).astype(np.float32)
+    blocks = quantize_blocks(weight, bits)
+    values = blocks.values
+    if bits == 4:
+        values = np.stack([values & 15, values >> 4], axis=-1).reshape(*values.shape[:2], -1)
+    restored = (values.astype(np.float32) - 2 ** (bits - 1)) * blocks.scales[..., None]
+    error = np.abs(restored.reshape(5, -1)[:, :rows].T - weight)
+    assert error.max() <= blocks.scales.max() * 0.5001
 
 
 def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:

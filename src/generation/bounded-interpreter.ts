@@ -2,10 +2,14 @@
 // template can loop over whatever a request has, so its work is counted and its text is bounded.
 import * as jinja from '@huggingface/jinja';
 
-/** Nodes evaluated, and pieces of text of so many characters made; takes well under a second. */
-const MAX_WORK = 500_000;
+/** Nodes evaluated, and pieces of text of so many characters made; several times what long conversations take. */
+const MAX_WORK = 250_000;
 const CHARACTERS_PER_UNIT = 64;
 const MAX_RANGE = 10_000;
+
+/** For what is slow without being much. */
+const MAX_RENDER_MS = 2000;
+const NODES_PER_LOOK = 64;
 
 // The package's declarations name their files as Node's resolution does not find them: what is used of it, in its own terms.
 interface RuntimeValue {
@@ -54,7 +58,9 @@ export function runTemplate(
 
 class BoundedInterpreter extends Interpreter {
   readonly #maxCharacters: number;
+  readonly #deadline = performance.now() + MAX_RENDER_MS;
   #work = 0;
+  #nodes = 0;
 
   constructor(environment: Environment, maxCharacters: number) {
     super(environment);
@@ -69,6 +75,10 @@ class BoundedInterpreter extends Interpreter {
     }
     this.#work += 1 + length / CHARACTERS_PER_UNIT;
     if (this.#work > MAX_WORK) throw new Error('it takes too many steps');
+    this.#nodes += 1;
+    if (this.#nodes % NODES_PER_LOOK === 0 && performance.now() > this.#deadline) {
+      throw new Error(`it takes more than ${MAX_RENDER_MS} ms`);
+    }
     return result;
   }
 }

@@ -90,13 +90,24 @@ describe('a chat template', () => {
       'doubles a text for ever',
       '{% set ns = namespace(s="xx") %}{% for i in range(99) %}{% set ns.s = ns.s + ns.s %}{% endfor %}',
     ],
+    [
+      'is slow',
+      '{% set t = namespace(s="x,") %}{% for i in range(8) %}{% set t.s = t.s + t.s %}{% endfor %}{% for i in range(9999) %}{% for j in range(9999) %}{% set a = t.s.split(",") %}{% endfor %}{% endfor %}',
+    ],
     ['writes too much', '{% for i in range(2000) %}x{% endfor %}'],
     ['calls itself', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'],
     ['uses what is not there', '{{ nothing.at.all() }}'],
   ])('that %s is a bad request, soon', (_, source) => {
     const start = performance.now();
     expect(() => render(source)).toThrowError(ServerError);
-    expect(performance.now() - start).toBeLessThan(2000);
+    expect(performance.now() - start).toBeLessThan(6000);
+  });
+
+  it('has room for a long conversation', () => {
+    const messages = Array.from({ length: 2000 }, () => ({ role: 'user', content: 'x' }));
+    const source =
+      '{% for m in messages %}{% if m.role == "user" and not loop.first %}{{ "<" + m.role + ">" + m.content | trim }}{% elif m.tool_calls %}-{% endif %}{% endfor %}';
+    expect(render(source, { messages }, 65_536)).toHaveLength(1999 * 7);
   });
 
   it('that cannot be read, or is too large, stops the start', () => {

@@ -126,7 +126,7 @@ const SETTINGS = {
     "the policy's",
     'Prompt and answer together, in tokens. Less takes less memory.',
   ),
-  prefillChunk: integer(1, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
+  prefillChunk: integer(2, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
   prefixCache: choice(
     ['on', 'off'],
     'on',

@@ -16,8 +16,8 @@ export const engineOptionsSchema = z.object({
   kvCacheBytes: z.int().positive().nullable(),
   /** Prompt and answer together, in tokens; null takes the manifest's. */
   maxLength: z.int().positive().nullable(),
-  /** Most prompt tokens (padding included) run between two decode steps. */
-  prefillChunk: z.int().positive(),
+  /** Most prompt tokens (padding included) run between two decode steps; 2 are the fewest that run at once. */
+  prefillChunk: z.int().min(2),
   /** Keep the caches of sequences that have ended for prompts that begin like them. */
   prefixCache: z.boolean(),
   /** Most sequences that may wait for a slot; one more is refused with `queue_full`. */

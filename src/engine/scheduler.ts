@@ -4,7 +4,10 @@
 // - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
 // - priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
-//   and with tokens in the cache a sequence is prefilled alone.
+//   and with tokens in the cache a sequence is prefilled alone;
+// - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
+//   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
+//   what a token gives doesn't depend on the chunks, the batch and the cached prefix it ran with.
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
@@ -16,9 +19,9 @@ import { enqueue } from './waiting-line.ts';
 export interface SchedulerLimits extends Vocabulary {
   /** Slots of the cache. */
   readonly maxSequences: number;
-  /** Most tokens of one prefill run, padding included. */
+  /** Most tokens of one prefill run, padding included; at least 2. */
   readonly prefillChunk: number;
-  /** Most positions one run can score. */
+  /** Most positions one run can score; at least 2. */
   readonly maxScored: number;
   /** Fewest tokens in a slot that are worth keeping and reusing; Infinity keeps none. */
   readonly minReuse: number;
@@ -37,6 +40,8 @@ type Run = Omit<StepPlan, 'moves' | 'admitted'>;
 /** What a step did to one row. */
 export interface Outcome {
   readonly sequence: Sequence;
+  /** How many of its tokens were in the cache before the step. */
+  readonly start: number;
   /** The answer token it gained; null while its prompt is part-way, and for a token that ended it. */
   readonly token: number | null;
   /** Set when this was its last step. */
@@ -89,7 +94,6 @@ export class Scheduler {
 
   /** The next run, or null when there is nothing to do. Prefill and decode take turns while there is both. */
   plan(): StepPlan | null {
-    this.#join();
     const mustDecode = this.#lastKind === 'prefill' && this.#decoding.length > 0;
     const batch = (mustDecode ? null : this.#planPrefill()) ?? this.#planDecode();
     if (!batch) return null;
@@ -131,32 +135,19 @@ export class Scheduler {
     const firstSlot = this.#slots.slotOf(first);
     const { prefillChunk, maxScored } = this.#limits;
     const unscored = unscoredTokens(first);
-    if (unscored > 0) {
-      const width = Math.min(unscored, prefillChunk);
+    if (unscored > 1) {
+      const width = evenBelow(Math.min(unscored, prefillChunk));
       return { kind: 'prefill', firstSlot, rows, width, scoring: 'last' };
     }
     const scoring = first.request.scoreFrom === null ? 'last' : 'every';
     const chunk = scoring === 'every' ? Math.min(prefillChunk, maxScored) : prefillChunk;
-    const remaining = Math.max(...rows.map(({ length, past }) => length - past));
-    return { kind: 'prefill', firstSlot, rows, width: Math.min(remaining, chunk), scoring };
+    return { kind: 'prefill', firstSlot, rows, width: prefillWidth(rows, chunk), scoring };
   }
 
   #planDecode(): Run | null {
     if (this.#decoding.length === 0) return null;
     this.#decoding = this.#slots.gather(this.#decoding);
     return { kind: 'decode', firstSlot: 0, rows: this.#decoding, width: 1, scoring: 'last' };
-  }
-
-  /** Heads of the queue of which one token is left to run need no prefill. */
-  #join(): void {
-    if (this.#prefilling.length > 0) return;
-    for (let [next] = this.#waiting; next && this.#free > 0; [next] = this.#waiting) {
-      const match = this.#match(next);
-      if (match === null || next.length - match.tokens > 1) return;
-      this.#waiting.shift();
-      this.#reuse(next, match);
-      this.#decoding = [...this.#decoding, next];
-    }
   }
 
   /** Takes the head of the queue and, if one run can prefill it, those behind it that fit the same run. */
@@ -177,7 +168,7 @@ export class Scheduler {
     let width = 0;
     for (const next of this.#waiting) {
       if (group.length === this.#free || this.#couldReuse(next, group)) break;
-      width = Math.max(width, next.length);
+      width = Math.max(width, evenAbove(next.length));
       const fitsOneRun =
         (group.length + 1) * width <= prefillChunk && next.request.scoreFrom === null;
       if (group.length > 0 && !fitsOneRun) break;
@@ -235,13 +226,17 @@ export class Scheduler {
   }
 
   #advance(sequence: Sequence, width: number, token: number): Outcome {
+    const outcome = { sequence, start: sequence.past, token: null, finish: null };
     sequence.past += tokensRun(sequence, width);
-    if (sequence.past < sequence.length) return { sequence, token: null, finish: null };
-    if (sequence.request.maxTokens === 0) return { sequence, token: null, finish: 'length' };
+    if (sequence.past < sequence.length) return outcome;
+    if (sequence.request.maxTokens === 0) {
+      // Its last token may have run without padding, which is not how others would run it.
+      sequence.past -= 1;
+      return { ...outcome, finish: 'length' };
+    }
     const finish = append(sequence, token, this.#limits);
     const isEnding = finish === 'stop_token' || finish === 'eos';
-    if (isEnding) return { sequence, token: null, finish, endingToken: token };
-    return { sequence, token, finish };
+    return isEnding ? { ...outcome, finish, endingToken: token } : { ...outcome, token, finish };
   }
 
   /** Prompts that are done start to decode. */
@@ -275,6 +270,22 @@ function reusablePart(sequence: Sequence): Prompt {
 function willShare(prompt: Prompt, other: Sequence): number {
   if (prompt.needsValue && !other.needsValue) return 0;
   return sharedTokens(prompt, other, other.length);
+}
+
+/** Even, unless that would pad beyond what a sequence may fill: its last token is then one that nobody reads. */
+function prefillWidth(rows: readonly Sequence[], chunk: number): number {
+  const remaining = Math.max(...rows.map(({ length, past }) => length - past));
+  const width = Math.min(evenAbove(remaining), evenBelow(chunk));
+  const hasRoom = rows.some(({ past, tokens }) => past + width <= tokens.length);
+  return hasRoom ? width : remaining;
+}
+
+function evenAbove(count: number): number {
+  return count + (count % 2);
+}
+
+function evenBelow(count: number): number {
+  return count - (count % 2);
 }
 
 function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {

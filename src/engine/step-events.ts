@@ -13,20 +13,23 @@ export class StepEvents {
     return outcomes.flatMap((outcome, index) => {
       if (plan.scoring === 'last') return outcomeEvents(outcome, index, scores);
       const prompt = this.#prompt(plan, outcome, scores);
-      return [...prompt, ...outcomeEvents(outcome, plan.width - 1, scores)];
+      const { start, sequence } = outcome;
+      const last = sequence.request.promptIds.length - 1 - start;
+      return [...prompt, ...outcomeEvents(outcome, last, scores)];
     });
   }
 
-  /** Position j of the run scores the prompt token behind it; such runs begin right before `scoreFrom`. */
+  /** Position j of the run scores the prompt token behind it. */
   #prompt(
     { width }: StepPlan,
-    { sequence, token, finish }: Outcome,
+    { sequence, start, token, finish }: Outcome,
     scores: StepScores,
   ): SequenceEvent[] {
     const { id, promptIds, scoreFrom } = sequence.request;
     const positions = this.#prompts.get(sequence) ?? [];
-    const start = (scoreFrom ?? 1) + positions.length;
-    for (const [offset, tokenId] of promptIds.slice(start, start + width).entries()) {
+    const scored = promptIds.slice(start + 1, start + 1 + width);
+    for (const [offset, tokenId] of scored.entries()) {
+      if (start + 1 + offset < (scoreFrom ?? 1)) continue;
       positions.push(tokenLogprobs(tokenId, offset, sequence, scores));
     }
     this.#prompts.set(sequence, positions);

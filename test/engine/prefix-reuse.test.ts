@@ -64,25 +64,29 @@ describe('Scheduler, with caches of sequences that ended', () => {
     submit(promptOf(1, 4), { maxTokens: 3 });
     runToTheEnd();
     submit([...promptOf(1, 4), token, token, token, 50, 51]);
-    // The last token of an answer has been drawn and not run.
-    expect(step()).toMatchObject({ kind: 'prefill', width: 3, moves: [], rows: { length: 1 } });
+    // The last token of an answer has been drawn and not run; three tokens are run in four.
+    expect(step()).toMatchObject({ kind: 'prefill', width: 4, moves: [], rows: { length: 1 } });
   });
 
-  it('runs the last token of a prompt it knows whole, in the decode batch', () => {
+  it('runs the last token of a prompt it knows whole, padded', () => {
     cachedOf(promptOf(1, 6));
-    submit(promptOf(2, 2), { maxTokens: 8 });
-    step();
     submit(promptOf(1, 6));
-    const { kind, rows, admitted } = step();
-    expect([kind, rows.length, admitted[0]?.cached]).toEqual(['decode', 2, 5]);
+    const { kind, width, rows, admitted } = step();
+    expect([kind, width, rows.length, admitted[0]?.cached]).toEqual(['prefill', 2, 1, 5]);
   });
 
   it('prefills identical prompts once and copies the slot for the others', () => {
     for (let choice = 0; choice < 3; choice++) submit(promptOf(1, 6), { maxTokens: 4 });
-    expect(step()).toMatchObject({ kind: 'prefill', rows: { length: 1 }, width: 6 });
-    const { kind, rows, moves } = step();
-    expect([kind, rows.length]).toEqual(['decode', 3]);
-    expect(moves).toEqual([
+    const plans = Array.from({ length: 6 }, step);
+    expect(plans.map(({ kind, rows, width }) => [kind, rows.length, width])).toEqual([
+      ['prefill', 1, 6],
+      ['decode', 1, 1],
+      ['prefill', 1, 2],
+      ['decode', 2, 1],
+      ['prefill', 1, 2],
+      ['decode', 3, 1],
+    ]);
+    expect(plans.flatMap(({ moves }) => moves)).toEqual([
       { kind: 'copy', from: 0, to: 1, tokens: 5 },
       { kind: 'copy', from: 1, to: 2, tokens: 5 },
     ]);

@@ -1,4 +1,4 @@
-// What a prefix hit does to an answer: nothing, up to the rounding of a prompt that is cut in two.
+// What a prefix hit on earlier answers does to an answer: nothing, up to the rounding of decoded against prefilled tokens.
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import { EngineLoop } from '../../src/engine/loop.ts';
@@ -89,7 +89,7 @@ describe.each([
       ]);
     }
     expect(hits).toBeGreaterThan(30);
-    // Matrix products of other sizes add up in another order; β multiplies the rounding of p_θ.
+    // Attention over one query adds up in another order than over several; β multiplies the rounding of p_θ.
     expect(furthest).toBeLessThan(4e-5 + 1e-6 * beta);
   });
 });

@@ -1,10 +1,63 @@
+// Random arrivals, cancellations and failures against everything the scheduler promises; a failure shrinks to a short story.
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Scheduler, type StepPlan } from '../../src/engine/scheduler.ts';
-import { type Random, seededRandom } from '../random.ts';
+import { Scheduler, type SchedulerLimits, type StepPlan } from '../../src/engine/scheduler.ts';
 import { sequenceRequest } from './inputs.ts';
 import { SlotModel } from './slot-model.ts';
 
 const eosTokenId = 2;
+const longestPrompt = 40;
+
+interface Submission {
+  readonly kind: 'submit';
+  /** Which transcript the prompt goes on from, and how much of it it keeps, in parts of 16. */
+  readonly from: number;
+  readonly kept: number;
+  readonly added: readonly number[];
+  readonly scored: number | null;
+  readonly maxTokens: number;
+  readonly cacheScope: string;
+  readonly priority: number;
+  readonly beta: number;
+}
+
+type Action =
+  | Submission
+  | { readonly kind: 'cancel'; readonly id: number }
+  | { readonly kind: 'step'; readonly fails: boolean };
+
+const submission: fc.Arbitrary<Submission> = fc.record({
+  kind: fc.constant('submit'),
+  from: fc.nat(30),
+  kept: fc.oneof(fc.constant(16), fc.nat(16)),
+  added: fc.array(fc.integer({ min: 100, max: 102 }), { minLength: 1, maxLength: 10 }),
+  scored: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, fc.nat(15)),
+  maxTokens: fc.nat(11),
+  cacheScope: fc.constantFrom('a', 'a', 'b'),
+  priority: fc.constantFrom(0, 0, 0, -1, 1),
+  beta: fc.constantFrom(4, 4, 0),
+});
+
+const action: fc.Arbitrary<Action> = fc.oneof(
+  { weight: 3, arbitrary: submission },
+  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), id: fc.nat(40) }) },
+  {
+    weight: 8,
+    arbitrary: fc.record({
+      kind: fc.constant('step' as const),
+      fails: fc.oneof({ weight: 30, arbitrary: fc.constant(false) }, fc.constant(true)),
+    }),
+  },
+);
+
+const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
+  maxSequences: fc.integer({ min: 1, max: 5 }),
+  prefillChunk: fc.integer({ min: 2, max: 12 }),
+  maxScored: fc.integer({ min: 5, max: 8 }),
+  minReuse: fc.constantFrom(1, 2, 5, Number.POSITIVE_INFINITY),
+  vocabularySize: fc.constant(1000),
+  eosTokenIds: fc.constant(new Set([eosTokenId])),
+});
 
 /** What a sequence would answer alone: a function of its id and length, so that a mix-up of rows shows. */
 function tokenAfter(id: number, length: number): number {
@@ -12,139 +65,126 @@ function tokenAfter(id: number, length: number): number {
   return token === 0 ? eosTokenId : token + 3;
 }
 
-/** Drives one scheduler through random arrivals, cancellations and failures, and checks every promise it makes. */
 class Interleaving {
-  readonly #random: Random;
-  readonly #maxSequences: number;
-  readonly #prefillChunk: number;
+  readonly #limits: SchedulerLimits;
   readonly #scheduler: Scheduler;
   readonly #slots: SlotModel;
   readonly #unfinished = new Map<number, number[]>();
   readonly #priorities = new Map<number, number>();
   readonly #started = new Set<number>();
   /** What clients know: prompts with their answers so far, to go on from. */
-  readonly #transcripts: number[][] = [[]];
-  readonly #minReuse: number;
-  #reused = 0;
+  readonly #transcripts: (readonly number[])[] = [[]];
   #lastKind: StepPlan['kind'] | null = null;
   #nextId = 0;
 
-  constructor(seed: number) {
-    this.#random = seededRandom(seed);
-    this.#maxSequences = 1 + this.#random.below(5);
-    this.#prefillChunk = 1 + this.#random.below(12);
-    this.#minReuse = this.#random.pick([1, 2, 5, Number.POSITIVE_INFINITY]);
-    this.#slots = new SlotModel(this.#maxSequences);
-    this.#scheduler = new Scheduler({
-      maxSequences: this.#maxSequences,
-      prefillChunk: this.#prefillChunk,
-      maxScored: Math.max(this.#maxSequences, 4),
-      vocabularySize: 1000,
-      minReuse: this.#minReuse,
-      eosTokenIds: new Set([eosTokenId]),
-    });
+  constructor(bounds: SchedulerLimits) {
+    this.#limits = bounds;
+    this.#slots = new SlotModel(bounds.maxSequences);
+    this.#scheduler = new Scheduler(bounds);
   }
 
-  run(): void {
-    for (let round = 0; round < 150; round++) {
-      if (this.#random.below(3) === 0) this.#submit();
-      if (this.#random.below(8) === 0) this.#cancel();
-      this.#step();
+  run(actions: readonly Action[]): void {
+    for (const next of actions) {
+      if (next.kind === 'submit') this.#submit(next);
+      else if (next.kind === 'cancel') this.#cancel(next.id);
+      else this.#step(next.fails);
     }
     for (let round = 0; this.#unfinished.size > 0; round++) {
       expect(round, 'steps to finish what is left').toBeLessThan(5000);
-      this.#step();
+      this.#step(false);
     }
     expect(this.#scheduler.plan()).toBeNull();
     expect([this.#scheduler.running, this.#scheduler.waiting]).toEqual([0, 0]);
-    if (this.#minReuse > 30) expect(this.#reused).toBe(0);
   }
 
-  #submit(): void {
-    const random = this.#random;
+  #submit({ from, kept, added, scored, beta, ...request }: Submission): void {
     const id = this.#nextId++;
-    const known = random.pick(this.#transcripts);
-    const promptIds = [
-      ...known.slice(0, random.pick([known.length, random.below(known.length + 1)])),
-      ...Array.from({ length: 1 + random.below(10) }, () => 100 + random.below(3)),
-    ].slice(0, 40);
-    const scoreFrom = random.below(6) === 0 ? 1 + random.below(promptIds.length) : null;
-    const maxTokens = random.below(12);
-    const cacheScope = random.pick(['a', 'a', 'b']);
+    const known = this.#transcripts[from % this.#transcripts.length] ?? [];
+    const keptTokens = Math.floor((known.length * kept) / 16);
+    const promptIds = [...known.slice(0, keptTokens), ...added].slice(0, longestPrompt);
+    const scoreFrom = scored === null ? null : 1 + (scored % promptIds.length);
     this.#transcripts.push(promptIds);
-    const priority = random.pick([0, 0, 0, -1, 1]);
-    this.#priorities.set(id, priority);
-    const beta = random.pick([0, 4, 4, 4]);
-    const policy = { extraction: 'kl', beta, q: 'probability' } as const;
-    const changes = { promptIds, maxTokens, scoreFrom, cacheScope, priority, policy };
-    this.#scheduler.submit(sequenceRequest(id, changes));
+    this.#priorities.set(id, request.priority);
     this.#unfinished.set(id, []);
+    const policy = { extraction: 'kl', beta, q: 'probability' } as const;
+    this.#scheduler.submit(sequenceRequest(id, { ...request, promptIds, scoreFrom, policy }));
   }
 
-  #cancel(): void {
-    if (this.#nextId === 0) return;
-    const id = this.#random.below(this.#nextId);
+  #cancel(id: number): void {
     expect(this.#scheduler.cancel(id)).toBe(this.#unfinished.delete(id));
   }
 
-  #step(): void {
+  #step(fails: boolean): void {
     const plan = this.#scheduler.plan();
     if (!plan) {
-      expect(this.#unfinished.size).toBe(0);
+      expect(this.#unfinished.size, 'sequences left without a plan').toBe(0);
       return;
     }
     this.#checkPlan(plan);
     this.#slots.move(plan);
-    if (this.#random.below(40) === 0) {
+    if (fails) {
       this.#slots.fail(plan);
       for (const { request } of this.#scheduler.fail(plan)) this.#finish(request.id);
       return;
     }
     this.#slots.run(plan);
-    const outcomes = this.#scheduler.commit(
-      plan,
-      plan.rows.map(({ request, length }) => tokenAfter(request.id, length)),
-    );
-    for (const { sequence, token, finish } of outcomes) {
-      const { id, maxTokens } = sequence.request;
-      const answer = this.#unfinished.get(id) ?? [];
-      if (token !== null) answer.push(token);
+    this.#commit(plan);
+  }
+
+  #commit(plan: StepPlan): void {
+    const drawn = plan.rows.map(({ request, length }) => tokenAfter(request.id, length));
+    for (const { sequence, token, finish } of this.#scheduler.commit(plan, drawn)) {
+      const { id, maxTokens, promptIds } = sequence.request;
+      const answer = this.#unfinished.get(id);
+      if (!answer) throw new Error(`sequence ${id} ran after its end`);
+      if (token !== null) {
+        expect(token).toBe(tokenAfter(id, promptIds.length + answer.length));
+        answer.push(token);
+      }
       expect(answer.length).toBeLessThanOrEqual(maxTokens);
       if (finish === 'length') expect(answer.length).toBe(maxTokens);
       if (finish === null) continue;
-      this.#transcripts.push([...sequence.request.promptIds, ...answer]);
+      this.#transcripts.push([...promptIds, ...answer]);
       this.#finish(id);
     }
   }
 
   #checkPlan(plan: StepPlan): void {
-    const { kind, firstSlot, rows, width, scoring } = plan;
-    expect(firstSlot + rows.length).toBeLessThanOrEqual(this.#maxSequences);
+    const { kind, firstSlot, rows, width } = plan;
+    expect(firstSlot + rows.length).toBeLessThanOrEqual(this.#limits.maxSequences);
+    expect(new Set(rows).size, 'a row twice').toBe(rows.length);
+    for (const { request } of rows) expect(this.#unfinished.has(request.id)).toBe(true);
     this.#checkAdmitted(plan);
-    if (kind === 'prefill') {
-      expect(rows.length * width).toBeLessThanOrEqual(this.#prefillChunk);
-      for (const { request, past } of rows) {
-        if (request.scoreFrom === null) continue;
-        expect(rows.length).toBe(1);
-        const scores = past + width >= request.scoreFrom;
-        expect(scoring).toBe(scores ? 'every' : 'last');
-        if (scores) expect(past).toBeGreaterThanOrEqual(request.scoreFrom - 1);
-      }
-      if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
-      const decoding = this.#scheduler.running - rows.length;
-      const stalls = this.#lastKind === 'prefill' && decoding > 0;
-      expect(stalls, 'two prefills in a row').toBe(false);
-    }
+    if (kind === 'prefill') this.#checkPrefill(plan);
+    else expect([firstSlot, width, plan.scoring]).toEqual([0, 1, 'last']);
     this.#lastKind = kind;
+  }
+
+  #checkPrefill({ rows, width, scoring }: StepPlan): void {
+    expect(rows.length * width, 'budget').toBeLessThanOrEqual(this.#limits.prefillChunk);
+    for (const { request, past } of rows) {
+      if (width % 2 === 1) expect(request.maxTokens, 'a prompt token alone').toBe(0);
+      if (width % 2 === 1) expect(past + width, 'tokens').toBe(request.promptIds.length);
+      const { scoreFrom } = request;
+      if (scoreFrom === null) continue;
+      expect(rows.length).toBe(1);
+      // Position `past` scores token past + 1.
+      if (past + width >= scoreFrom) expect(scoring).toBe('every');
+      if (scoring === 'every') expect(width).toBeLessThanOrEqual(this.#limits.maxScored);
+    }
+    if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
+    const decoding = this.#scheduler.running - rows.length;
+    const stalls = this.#lastKind === 'prefill' && decoding > 0;
+    expect(stalls, 'two prefills in a row').toBe(false);
   }
 
   /** Nobody starts before everyone of a better claim has; everyone begins with what it was given. */
   #checkAdmitted({ admitted }: StepPlan): void {
-    for (const { request, past, cached } of admitted) {
+    for (const { request, past, valuePast, cached, needsValue } of admitted) {
       expect(past, `cached tokens of ${request.id}`).toBe(cached);
-      expect(cached).toBeLessThan(request.promptIds.length);
-      if (request.scoreFrom !== null) expect(cached).toBeLessThan(request.scoreFrom);
-      this.#reused += cached;
+      expect(cached).toBeLessThan(request.scoreFrom ?? request.promptIds.length);
+      if (cached > 0) expect(cached).toBeGreaterThanOrEqual(this.#limits.minReuse);
+      if (needsValue) expect(valuePast).toBe(past);
       this.#started.add(request.id);
       for (const id of this.#unfinished.keys()) {
         if (this.#claim(id) >= this.#claim(request.id)) continue;
@@ -155,7 +195,7 @@ class Interleaving {
 
   /** By priority, then arrival. */
   #claim(id: number): number {
-    return (this.#priorities.get(id) ?? NaN) * 1e6 + id;
+    return (this.#priorities.get(id) ?? Number.NaN) * 1e6 + id;
   }
 
   /** Exactly once. */
@@ -165,7 +205,11 @@ class Interleaving {
 }
 
 describe('Scheduler, under random arrivals, cancellations and failures', () => {
-  it.each(Array.from({ length: 24 }, (_, seed) => seed))('keeps its promises (seed %i)', (seed) => {
-    new Interleaving(seed).run();
+  it('keeps its promises', () => {
+    const stories = fc.array(action, { maxLength: 150, size: 'max' });
+    fc.assert(
+      fc.property(limits, stories, (bounds, actions) => new Interleaving(bounds).run(actions)),
+      { numRuns: 120 },
+    );
   });
 });

@@ -61,7 +61,7 @@ describe('Scheduler', () => {
     for (const length of [2, 3, 3]) {
       scheduler.submit(sequenceRequest(length, { promptIds: promptOf(length) }));
     }
-    expect(mustPlan(scheduler)).toMatchObject({ rows: { length: 2 }, width: 3 });
+    expect(mustPlan(scheduler)).toMatchObject({ rows: { length: 2 }, width: 4 });
   });
 
   it('runs a long prompt in chunks and decodes the others between two of them', () => {

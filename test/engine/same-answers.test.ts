@@ -1,0 +1,120 @@
+// What a seeded request's answer may not depend on: to the bit where the kernels allow it, which is all but one case.
+import { fileURLToPath } from 'node:url';
+import { afterAll, describe, expect, it } from 'vitest';
+import { EngineLoop } from '../../src/engine/loop.ts';
+import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { seededRandom } from '../random.ts';
+import { logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
+
+const wordleFolder = fileURLToPath(new URL('../../models/wordle', import.meta.url));
+const maxSequences = 8;
+const capacity = { sequences: maxSequences, tokens: 128, scored: 64 };
+
+interface Conditions {
+  readonly prefillChunk: number;
+  /** Infinity reuses nothing. */
+  readonly minReuse: number;
+}
+
+const plain: Conditions = { prefillChunk: 64, minReuse: Number.POSITIVE_INFINITY };
+
+/** Runs groups of requests one group after the other, each group at once; events by request. */
+function answers(
+  policy: Policy,
+  groups: readonly (readonly SequenceRequest[])[],
+  conditions: Conditions = plain,
+): Map<number, SequenceEvent[]> {
+  const events = new Map<number, SequenceEvent[]>();
+  const scheduler = new Scheduler({
+    ...{ maxSequences, maxScored: maxSequences, ...conditions },
+    vocabularySize: policy.manifest.vocab_size,
+    eosTokenIds: new Set(policy.manifest.eos_token_ids),
+  });
+  const loop = new EngineLoop(policy, scheduler, (message) => {
+    if (!('events' in message)) return;
+    for (const event of message.events) {
+      events.set(event.id, [...(events.get(event.id) ?? []), event]);
+    }
+  });
+  for (const requests of groups) {
+    loop.receive({ type: 'submit', requests });
+    while (loop.step());
+  }
+  return events;
+}
+
+describe.each([
+  ['tiny', tinyPolicyFolder, 4],
+  ['bundled', wordleFolder, 1024],
+])('a seeded answer of the %s policy', (_, modelFolder, beta) => {
+  const policy = loadTinyPolicy({ modelFolder, capacity });
+  const onTwoThreads = loadTinyPolicy({ modelFolder, capacity, threads: 2 });
+  afterAll(() => {
+    policy.release();
+    onTwoThreads.release();
+  });
+
+  const random = seededRandom(11);
+  const prefix = Array.from({ length: 16 }, () => 4 + random.below(50));
+  // Of one token, of one more than a chunk, and several that begin alike.
+  const prompts = [1, 2, 9, 17, 40].map((length) =>
+    Array.from({ length }, () => 4 + random.below(50)),
+  );
+  prompts.push(...[1, 4, 17].map((length) => [...prefix, ...Array(length).fill(5 + length)]));
+  const requests = prompts.map((promptIds, id) =>
+    sequenceRequest(id, {
+      promptIds,
+      maxTokens: 12,
+      ignoreEos: true,
+      policy: { extraction: 'kl', beta: id % 3 === 0 ? 0 : beta, q: 'probability' },
+      sampling: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: [id, 7], choice: 0 },
+    }),
+  );
+  const alone = requests.map((request) => {
+    const events = answers(policy, [[request]]).get(request.id) ?? [];
+    return { tokens: tokensOf(events), logprobs: logprobsOf(events) };
+  });
+
+  function expectSame(events: Map<number, SequenceEvent[]>): void {
+    const actual = requests.map(({ id }) => ({
+      tokens: tokensOf(events.get(id) ?? []),
+      logprobs: logprobsOf(events.get(id) ?? []),
+    }));
+    expect(actual).toEqual(alone);
+  }
+
+  it('is the same, to the bit, in a batch with others', () => {
+    expectSame(answers(policy, [requests]));
+    expectSame(answers(policy, [requests.toReversed()]));
+  });
+
+  it.each([2, 8, 16])('is the same, to the bit, with a prompt in chunks of %i', (prefillChunk) => {
+    expectSame(answers(policy, [requests], { ...plain, prefillChunk }));
+  });
+
+  it('is the same, to the bit, on two threads', () => {
+    expectSame(answers(onTwoThreads, [requests]));
+  });
+
+  it('is the same, to the bit, after a hit on a prompt', () => {
+    const others = requests.map((request) => ({ ...request, id: request.id + 100, maxTokens: 1 }));
+    const events = answers(policy, [others, requests], { ...plain, minReuse: 4 });
+    const hits = requests.filter(({ id }) => events.get(id)?.[0]?.kind === 'reuse');
+    expect(hits.length).toBeGreaterThan(4);
+    expectSame(events);
+  });
+
+  it('is the same, to the bit, when n of them share a prefill', () => {
+    const [, , , , request] = requests;
+    if (!request) throw new Error('no request');
+    const twins = [200, 201, 202].map((id) => ({ ...request, id }));
+    const events = answers(policy, [twins], { ...plain, minReuse: 4 });
+    for (const { id } of twins) {
+      const answer = events.get(id) ?? [];
+      expect({ tokens: tokensOf(answer), logprobs: logprobsOf(answer) }).toEqual(alone[request.id]);
+    }
+  });
+});

@@ -13,7 +13,13 @@ from tempfile import TemporaryDirectory
 
 import torch
 from tokenizers import Tokenizer
-from transformers import AutoModelForCausalLM, AutoTokenizer, GgufConfig, PreTrainedModel
+from transformers import (
+    AutoConfig,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    GgufConfig,
+    PreTrainedModel,
+)
 from transformers.utils import cached_file
 
 from qsft.config import ConfigError, Precision, RunConfig
@@ -62,6 +68,8 @@ def start_model(config: RunConfig, vocab_size: int) -> PreTrainedModel:
     """The model that every stage starts from; a fresh one has the tokenizer's vocabulary."""
     if config.model.base is None:
         return fresh_model(config.model, vocab_size, config.seed)
+    if config.model.random_weights:
+        return randomized_base(config.model.base, config.seed)
     precision = config.lora.base_precision if config.lora else "fp32"
     return load_base(config.model.base, precision)
 
@@ -76,6 +84,16 @@ def load_base(base: str, precision: Precision) -> PreTrainedModel:
             quantization_config=GgufConfig(dequantize=True) if source.gguf_file else None,
             dtype=_DTYPES[precision],
         )
+
+
+def randomized_base(base: str, seed: int) -> PreTrainedModel:
+    """A model of the base's architecture in float32 whose weights depend on the seed alone."""
+    source = locate_base(base)
+    with _named(base):
+        config = AutoConfig.from_pretrained(source.location, gguf_file=source.gguf_file)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        return AutoModelForCausalLM.from_config(config, dtype=torch.float32)
 
 
 def write_tokenizer(config: RunConfig, folder: Path) -> None:

@@ -37,6 +37,8 @@ class ModelConfig:
     """Either `base` (`bases.locate_base` says what it may be), or the shape of a fresh Llama."""
 
     base: str | None = None
+    # Only the base's architecture and tokenizer: what its pretraining is worth.
+    random_weights: bool = False
     layers: Count = 6
     width: Count = 192
     heads: Count = 6

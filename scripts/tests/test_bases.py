@@ -12,6 +12,7 @@ from qsft.bases import (
     end_of_sequence_ids,
     load_base,
     locate_base,
+    randomized_base,
     save_base_tokenizer,
     tokenizer_of,
 )
@@ -35,6 +36,25 @@ def test_a_base_is_loaded_in_the_precision_asked_for_whatever_it_was_saved_in(
         for old, new in zip(saved.parameters(), loaded.parameters(), strict=True):
             assert new.dtype == dtype
             assert torch.equal(new, old.to(dtype))
+
+
+def test_random_weights_have_the_bases_shape_and_the_seeds_values(tmp_path: Path) -> None:
+    saved = small_llama(20, seed=3)
+    saved.save_pretrained(tmp_path)
+    first, again, other = (randomized_base(str(tmp_path), seed) for seed in (1, 1, 2))
+    for (name, old), new, same, another in zip(
+        saved.named_parameters(),
+        first.parameters(),
+        again.parameters(),
+        other.parameters(),
+        strict=True,
+    ):
+        assert new.dtype == torch.float32
+        assert new.shape == old.shape
+        assert torch.equal(new, same)
+        if "norm" not in name:
+            assert not torch.equal(new, old)
+            assert not torch.equal(new, another)
 
 
 @pytest.mark.parametrize(

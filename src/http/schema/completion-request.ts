@@ -14,6 +14,7 @@ import {
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
+import { constraintFields } from './tool-fields.ts';
 
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
@@ -69,6 +70,7 @@ export function completionRequestSchema(limits: Limits) {
             'Keep only so many of the last tokens of each prompt; -1 keeps as many as leave room for `max_tokens`.',
         }),
       ...samplingFields(limits),
+      ...constraintFields(),
     })
     .superRefine((body, context) => {
       const [field, message] = findProblem(body, promptList(body.prompt).length, limits) ?? [];

@@ -8,6 +8,7 @@ const LATENCY_SECONDS = [
 /** The engine, as far as a scrape reads it. */
 export interface EngineLoad {
   readonly inFlight: { readonly waiting: number; readonly running: number };
+  readonly model: { readonly kvCacheBytes: number };
 }
 
 export interface StepMeasurement {
@@ -124,6 +125,14 @@ export function createMetrics(engine: EngineLoad) {
     registers,
     collect() {
       this.set(engine.inFlight.waiting);
+    },
+  });
+  new Gauge({
+    name: 'qsft_kv_cache_bytes',
+    help: 'Memory the KV caches of both models take, allocated once at start.',
+    registers,
+    collect() {
+      this.set(engine.model.kvCacheBytes);
     },
   });
   new Gauge({

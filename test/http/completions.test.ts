@@ -195,6 +195,7 @@ describe('POST /v1/completions', () => {
     expect(await metric('qsft_value_of_chosen_token_sum')).toBe(1.25);
     expect(await metric('qsft_kl_from_behavior_nats_sum')).toBe(0.625);
     expect(await metric('qsft_sequences_running')).toBe(0);
+    expect(await metric('qsft_kv_cache_bytes')).toBe(4096);
   });
 
   it('logs one line a request, without the prompt or the answer', async () => {

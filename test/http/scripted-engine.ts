@@ -59,7 +59,7 @@ export function scriptedEngine(
   }
 
   const engine: Engine = {
-    model: { device: 'script', maxSequences: 4, maxLength, kvCacheBytes: 0 },
+    model: { device: 'script', maxSequences: 4, maxLength, kvCacheBytes: 4096 },
     manifest: {
       format_version: 2,
       id: 'tiny',

@@ -46,14 +46,19 @@ def built(precision: Precision, **options: object) -> Write:
     return write
 
 
-def integers(keep_head: bool = False, levels: int = integer_matmul.LEVELS) -> Write:
+def integers(
+    keep_head: bool = False,
+    levels: int = integer_matmul.LEVELS,
+    fine: tuple[str, ...] = integer_matmul.FINE,
+) -> Write:
     """Weights and activations in 8 bits, or weights in fewer."""
 
     def write(checkpoint: Path, out: Path) -> None:
         decoder = builder.build_decoder(checkpoint, "behavior", "fp32", out)
         model = adapt_decoder(decoder, decoder.weights.name)
         kept = (LM_HEAD,) if keep_head else ()
-        quantize_products(model, decoder.weights, out / weights_file("behavior"), kept, levels)
+        target = out / weights_file("behavior")
+        quantize_products(model, decoder.weights, target, kept, levels, fine)
         (out / graph_file("behavior")).write_bytes(model.SerializeToString())
 
     return write
@@ -61,6 +66,12 @@ def integers(keep_head: bool = False, levels: int = integer_matmul.LEVELS) -> Wr
 
 VARIANTS: dict[str, Write] = {
     "int8": integers(),
+    "int8, one digit of activations everywhere": integers(fine=()),
+    "int8, two digits for head and down": integers(fine=(LM_HEAD, "down_proj")),
+    "int8, two digits for head, down and attention's output": integers(
+        fine=(LM_HEAD, "down_proj", "o_proj")
+    ),
+    "int8, two digits everywhere": integers(fine=("",)),
     "int8, head and embedding fp32": integers(keep_head=True),
     "int8, weights of 7 bits": integers(levels=63),
     "8-bit weights alone (MatMulNBits, blocks of 32)": built("int8"),

@@ -24,8 +24,9 @@ def extra_inputs(scored: int) -> dict[str, Array]:
     return {name: column.numpy() for name, column in columns.items()}
 
 
-def seconds_of(runner: GraphRunner, chunks: Sequence[Chunk], scored: Sequence[int]) -> float:
-    extra = extra_inputs(len(scored))
+def seconds_of(
+    runner: GraphRunner, chunks: Sequence[Chunk], scored: Sequence[int], extra: dict[str, Array]
+) -> float:
     # The threads of the session before may still be spinning in its first run.
     runner.run(chunks, scored, extra)
     started = time.perf_counter()
@@ -38,10 +39,12 @@ def smallest_seconds(
 ) -> list[float]:
     """Of each graph, over all turns."""
     runners = [GraphRunner(graph, len(chunks), CACHE_LENGTH, threads) for graph in graphs]
+    is_step = all(graph.name == STEP_FILE for graph in graphs)
+    extra = extra_inputs(len(scored)) if is_step else {}
     smallest = [float("inf")] * len(graphs)
     for _ in range(turns):
         for index, runner in enumerate(runners):
-            smallest[index] = min(smallest[index], seconds_of(runner, chunks, scored))
+            smallest[index] = min(smallest[index], seconds_of(runner, chunks, scored, extra))
     return smallest
 
 

@@ -18,7 +18,8 @@ _CHOICES = ", ".join(get_args(Precision))
 _CHOSEN: dict[Precision, str] = {
     "fp32": "everything in float32",
     "int8": "weights and activations of every product in 8 bits, a scale for each column and each"
-    " row; a tied embedding reads the head's weights; attention, norms and cache in float32",
+    " row, the head's activations in 16; a tied embedding reads the head's weights; attention,"
+    " norms and cache in float32",
     "int4": "weights, embedding and head in 4 bits, a scale for each 32; activations of products"
     " in 8 bits; attention, norms and cache in float32",
 }

@@ -23,13 +23,18 @@ from qsft.export.prune import prune_unused
 LEVELS = 127  # of either sign
 ZERO_POINT = 128  # of the activations: the fastest kernels take them unsigned, the weights signed
 SMALLEST_SCALE = 1e-30  # of a row of zeros
+SECOND_DIGIT = 1 / (2 * LEVELS)  # what the first leaves is at most half its step
 MICROSOFT = "com.microsoft"
+
+# Products whose inputs have outliers that one digit is too coarse beside.
+FINE = (LM_HEAD,)
 
 CONSTANTS: Mapping[str, NDArray[np.generic]] = {
     "/int8/one": np.array(1, np.float32),
     "/int8/zero_point": np.array(ZERO_POINT, np.uint8),
     "/int8/step": np.array(1 / LEVELS, np.float32),
     "/int8/smallest_scale": np.array(SMALLEST_SCALE, np.float32),
+    "/int8/second_digit": np.array(SECOND_DIGIT, np.float32),
     "/int8/last_axis": np.array([-1], np.int64),
 }
 
@@ -63,10 +68,12 @@ def quantize_products(
     target: Path,
     kept: tuple[str, ...] = (),
     levels: int = LEVELS,
+    fine: tuple[str, ...] = FINE,
 ) -> None:
     """Rewrite an fp32 decoder whose weights are in `source`; the new ones go to `target`.
 
-    Products whose names begin with one of `kept` stay fp32.
+    Products whose names begin with one of `kept` stay fp32; the activations of those whose names
+    contain one of `fine` get two digits.
     """
     graph = model.graph
     weights = initializers_of(graph)
@@ -77,7 +84,7 @@ def quantize_products(
     }
     quantized = {node.input[1] for node in products.values()}
     _dequantize_embedding(graph, quantized, weights)
-    rewriting = _Rewriting(graph, products)
+    rewriting = _Rewriting(graph, products, fine)
     nodes = [new for node in graph.node for new in rewriting.rewrite(node)]
     del graph.node[:], graph.initializer[:]
     graph.node.extend([*_zero_points(), *nodes])
@@ -97,8 +104,11 @@ def quantize_products(
 class _Rewriting:
     """One pass over the nodes in their order; remembers what has been quantized."""
 
-    def __init__(self, graph: GraphProto, products: Mapping[str, NodeProto]) -> None:
+    def __init__(
+        self, graph: GraphProto, products: Mapping[str, NodeProto], fine: tuple[str, ...]
+    ) -> None:
         self._products = products
+        self._fine = fine
         self._columns = {t.name: t.dims for t in graph.initializer}
         self._consumers: dict[str, list[NodeProto]] = {}
         for node in graph.node:
@@ -123,11 +133,15 @@ class _Rewriting:
         defer = self._scale_may_wait(y)
         unscaled = y if defer else f"{y}/unscaled"
         inputs = [rows.values, weight, "/int8/one", _scales(weight), "/int8/zero_point"]
+        fine = self._is_fine(node)
+        digits = f"{y}/digits" if fine else unscaled
         nodes.append(
             helper.make_node(
-                "MatMulIntegerToFloat", inputs, [unscaled], f"{node.name}/int8", domain=MICROSOFT
+                "MatMulIntegerToFloat", inputs, [digits], f"{node.name}/int8", domain=MICROSOFT
             )
         )
+        if fine:
+            nodes += _join_digits(digits, unscaled)
         if defer:
             self._pending[y] = rows.scales
         else:
@@ -153,16 +167,21 @@ class _Rewriting:
             helper.make_node(
                 "QuantizeLinear",
                 [x, own, zero_points],
-                [rows.values],
+                [f"{x}/first" if self._is_fine(product) else rows.values],
                 f"{x}/Quantize",
                 axis=-1,
                 block_size=width,
             ),
         ]
+        if self._is_fine(product):
+            nodes += _second_digit(x, own, zero_points, width, rows.values)
         if own != rows.scales:
             both = [own, self._pending[x]]
             nodes.append(helper.make_node("Mul", both, [rows.scales], f"{x}/BothScales"))
         return nodes
+
+    def _is_fine(self, product: NodeProto) -> bool:
+        return any(name in product.name for name in self._fine)
 
     def _scale_may_wait(self, y: str) -> bool:
         """Whether `y` is only multiplied into what is quantized again: there scales are free."""
@@ -179,6 +198,32 @@ class _Rewriting:
             and bool(after)
             and all(n.output[0] in self._products and n.input[0] == product for n in after)
         )
+
+
+def _second_digit(x: str, scale: str, zero_points: str, width: int, both: str) -> list[NodeProto]:
+    """Quantize what the first digit leaves; as more rows, so that weights are read once."""
+    first, near, rest = f"{x}/first", f"{x}/near", f"{x}/rest"
+    second, step = f"{x}/second", f"{x}/second_scale"
+    blocks = {"axis": -1, "block_size": width}
+    quantize = [rest, step, zero_points]
+    return [
+        helper.make_node(
+            "DequantizeLinear", [first, scale, zero_points], [near], f"{x}/Near", **blocks
+        ),
+        helper.make_node("Sub", [x, near], [rest], f"{x}/Rest"),
+        helper.make_node("Mul", [scale, "/int8/second_digit"], [step], f"{x}/SecondScale"),
+        helper.make_node("QuantizeLinear", quantize, [second], f"{x}/Second", **blocks),
+        helper.make_node("Concat", [first, second], [both], f"{x}/Digits", axis=-2),
+    ]
+
+
+def _join_digits(digits: str, y: str) -> list[NodeProto]:
+    first, second, small = f"{y}/first", f"{y}/second", f"{y}/small"
+    return [
+        helper.make_node("Split", [digits], [first, second], f"{y}/Split", axis=-2, num_outputs=2),
+        helper.make_node("Mul", [second, "/int8/second_digit"], [small], f"{y}/Small"),
+        helper.make_node("Add", [first, small], [y], f"{y}/Join"),
+    ]
 
 
 def _scales(weight: str) -> str:

@@ -116,17 +116,32 @@ def test_tied_weights_are_stored_once(make_checkpoint: MakeCheckpoint, tmp_path:
     assert stored < 1.5 * weights  # bytes; the rest are scales, norms and rotary tables
 
 
-def product_graph(folder: Path, rows: int) -> Callable[[np.ndarray], np.ndarray]:
+def test_a_second_digit_makes_activations_all_but_exact(tmp_path: Path) -> None:
+    x = np.random.default_rng(0).standard_normal((1, 3, 8)).astype(np.float32)
+    x[0, :, 2] *= 100  # an outlier, beside which one digit is coarse
+    one, two = (product_graph(tmp_path, 3, fine)(x) for fine in ((), ("",)))
+    weight = quantize_weight(product_weight())
+    exact = x @ (weight.values * weight.scales)
+    assert np.abs(one - exact).max() > 0.1
+    assert np.abs(two - exact).max() < 0.01
+
+
+def product_weight() -> np.ndarray:
+    weight: np.ndarray = torch.randn(8, 4, generator=torch.Generator().manual_seed(0)).numpy()
+    return weight
+
+
+def product_graph(
+    folder: Path, rows: int, fine: tuple[str, ...] = ()
+) -> Callable[[np.ndarray], np.ndarray]:
     """One product alone, rewritten as the export rewrites a decoder's."""
-    generator = torch.Generator().manual_seed(0)
-    weight = torch.randn(8, 4, generator=generator).numpy()
     model = onnx.parser.parse_model(
         """<ir_version: 10, opset_import: ["" : 22, "com.microsoft" : 1]>
         product (int64[1, S] input_ids, float[1, S, 8] x, int64[N] score_index)
             => (float[1, S, 4] y) { y = MatMul (x, weight) }"""
     )
-    model.graph.initializer.append(onnx.numpy_helper.from_array(weight, "weight"))
-    quantize_products(model, folder / "none", folder / "weights.data")
+    model.graph.initializer.append(onnx.numpy_helper.from_array(product_weight(), "weight"))
+    quantize_products(model, folder / "none", folder / "weights.data", fine=fine)
     onnx.save(model, folder / "product.onnx")
     session = InferenceSession(str(folder / "product.onnx"), providers=["CPUExecutionProvider"])
     ids = np.zeros((1, rows), np.int64)

@@ -73,6 +73,7 @@ def train(config: RunConfig, out: Path, processes: Processes, restart: bool = Fa
     model = base
     if config.lora is not None:
         _save_once(base, out / BASE_FOLDER, processes)
+        base.name_or_path = BASE_FOLDER  # what the adapters say that they adapt
         model = add_adapter(base, config.lora, config.seed)
     model.to(processes.device)
     processes.shard(model)
@@ -178,7 +179,11 @@ def _save(
 ) -> None:
     assert isinstance(model, PreTrainedModel | PeftModel)
     part = folder.with_name(folder.name + ".part")
-    model.save_pretrained(part, state_dict=weights)
+    if isinstance(model, PeftModel):
+        # Told that embeddings are the base's, PEFT does not look the base up by its name.
+        model.save_pretrained(part, state_dict=weights, save_embedding_layers=False)
+    else:
+        model.save_pretrained(part, state_dict=weights)
     (part / "README.md").unlink(missing_ok=True)  # the model card of PEFT, which says nothing
     folder.mkdir(parents=True, exist_ok=True)
     for file in sorted(part.iterdir(), key=lambda file: file.name in _LAST_FILES):

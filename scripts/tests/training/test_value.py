@@ -8,6 +8,7 @@ import pytest
 import torch
 from hypothesis import given
 from hypothesis import strategies as st
+from small_llama import small_llama
 from small_runs import LEFTOVER_ID, RESERVED_IDS, letter_tokenizer, make_batch, trajectory
 from torch import Tensor, nn
 
@@ -15,6 +16,7 @@ from qsft.config import ValueConfig
 from qsft.losses import Smoothing
 from qsft.targets import GammaMode, step_gammas
 from qsft.training.batches import Batch
+from qsft.training.parameters import LiveParameters
 from qsft.training.value import ValueStage, return_weights
 from qsft.trajectories import Trajectory, Turn
 
@@ -208,3 +210,20 @@ def test_the_first_steps_learn_from_returns_and_from_ended_episodes_alone() -> N
     assert loss.item() == pytest.approx(sum(losses) / len(losses), rel=1e-4)
     assert "next_ratio" not in metrics
     assert "next_ratio" in stage.loss(data, step=5)[1]
+
+
+def test_in_low_precision_too_the_target_is_predicted_by_the_averages_own_weights() -> None:
+    """Autocast keeps the casts of weights, which the average exchanges for its own."""
+    stage = ValueStage(small_llama(VOCAB_SIZE, 0), small_llama(VOCAB_SIZE, 1), SETTINGS, (0,), 1)
+    other = ValueStage(small_llama(VOCAB_SIZE, 0), small_llama(VOCAB_SIZE, 1), SETTINGS, (0,), 1)
+    average = small_llama(VOCAB_SIZE, 2)
+    stage.averages()["target"].load_state_dict(LiveParameters(average).state_dict())
+    other._target = average  # type: ignore[assignment]
+    with torch.autocast("cpu", torch.bfloat16):
+        # A pass that fills the cache comes first, as another part of a batch does.
+        stage.loss(batch(), 0)
+        found, expected = stage.loss(batch(), 0)[0], other.loss(batch(), 0)[0]
+    assert found.item() == pytest.approx(expected.item(), rel=1e-6)
+
+
+SETTINGS = ValueConfig(steps=1, smoothing="leftover")

@@ -1,5 +1,5 @@
 # syntax=docker/dockerfile:1
-# The server on a CPU with the bundled policy: docker build -t qsft-server . && docker run -p 8000:8000 qsft-server
+# The server on a CPU with the bundled policy: docker build -t qsft-server . && docker run -p 8000:8000 -e QSFT_API_KEY=… qsft-server
 
 FROM node:22-bookworm-slim AS build
 WORKDIR /app

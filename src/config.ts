@@ -1,5 +1,5 @@
 // Every setting of the server: a flag (`--queue-limit`) and an environment variable (`QSFT_QUEUE_LIMIT`),
-// declared once. The flag wins. `--help` and the README's table are written from the declarations.
+// declared once. The flag wins; secrets have none, because everyone on a machine sees its processes' flags. `--help` and the README's table are written from the declarations.
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 
@@ -9,6 +9,8 @@ interface Setting<T> {
   readonly default: T;
   readonly defaultText: string;
   readonly description: string;
+  /** Must not be written anywhere. */
+  readonly isSecret?: boolean;
   /** Undefined for text that is not a value of this setting. */
   readonly parse: (text: string) => T | undefined;
 }
@@ -103,6 +105,25 @@ const SETTINGS = {
   },
   host: text('address', '127.0.0.1', 'Address to listen on.'),
   port: integer(0, 65_535, 8000, 'Port to listen on; 0 takes a free one.'),
+  apiKeyFile: optionalText(
+    'file',
+    'none',
+    'API keys, one a line: name, scopes (inference, admin or both with a comma), and the key or sha256: and its hash. Read again at SIGHUP.',
+  ),
+  apiKey: {
+    ...optionalText(
+      'at least 16 characters',
+      'none',
+      'One API key, named default, for everything.',
+    ),
+    isSecret: true,
+  },
+  allowUnauthenticated: choice(
+    ['off', 'on'],
+    'off',
+    'Whether a server without keys may listen beyond its own machine.',
+  ),
+  openMetrics: choice(['off', 'on'], 'off', 'Whether /metrics is readable without a key.'),
   device: text('cpu, cuda, cuda:N', 'cpu', 'Where the models run.', /^(cpu|cuda(:\d+)?)$/),
   ortLibrary: optionalText(
     'file',
@@ -201,6 +222,17 @@ export function readCommandLine(
   const config = Object.fromEntries(
     settingNames().map((name) => [name, resolveSetting(name, flags[flagName(name)], environment)]),
   ) as Config;
+  checkTogether(config);
+  return { kind: 'serve', config };
+}
+
+function checkTogether(config: Config): void {
+  const hasKeys = config.apiKeyFile !== null || config.apiKey !== null;
+  if (!hasKeys && config.allowUnauthenticated === 'off' && !isLoopback(config.host)) {
+    throw new ConfigError(
+      `host is ${config.host}, which others can reach, and there are no API keys: give --api-key-file or QSFT_API_KEY, or --allow-unauthenticated on if that is meant.`,
+    );
+  }
   if (config.maxSequences !== null && config.kvCacheMemory !== null) {
     throw new ConfigError(
       `max-sequences (${config.maxSequences}) and kv-cache-memory (${config.kvCacheMemory}) both set the number of slots: only one may be given.`,
@@ -211,12 +243,16 @@ export function readCommandLine(
       `max-n (${config.maxN}) must not exceed queue-limit (${config.queueLimit}): such a request could never be accepted.`,
     );
   }
-  return { kind: 'serve', config };
+}
+
+function isLoopback(host: string): boolean {
+  return host === 'localhost' || host === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(host);
 }
 
 function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+  const names = settingNames().filter((name) => !isSecret(name));
   const options = Object.fromEntries(
-    settingNames().map((name) => [flagName(name), { type: 'string' as const }]),
+    names.map((name) => [flagName(name), { type: 'string' as const }]),
   );
   try {
     const { values } = parseArgs({
@@ -244,9 +280,8 @@ function resolveSetting(
   if (given === undefined) return setting.default;
   const value = setting.parse(given);
   if (value === undefined) {
-    throw new ConfigError(
-      `${source} must be ${setting.range}; ${JSON.stringify(given)} was given.`,
-    );
+    const shown = setting.isSecret === true ? 'something else' : JSON.stringify(given);
+    throw new ConfigError(`${source} must be ${setting.range}; ${shown} was given.`);
   }
   return value;
 }
@@ -254,7 +289,10 @@ function resolveSetting(
 export function helpText(): string {
   const lines = settingNames().map((name) => {
     const { range, defaultText, description } = SETTINGS[name];
-    return `  --${flagName(name)} (${environmentName(name)})\n      ${description}\n      ${range}; default ${defaultText}\n`;
+    const names = isSecret(name)
+      ? environmentName(name)
+      : `--${flagName(name)} (${environmentName(name)})`;
+    return `  ${names}\n      ${description}\n      ${range}; default ${defaultText}\n`;
   });
   return `Usage: qsft-server [flags]\n\nServes a Q-SFT policy over OpenAI's API.\n\n${lines.join('')}`;
 }
@@ -263,7 +301,8 @@ export function helpText(): string {
 export function settingsTable(): string {
   const rows = settingNames().map((name) => {
     const { range, defaultText, description } = SETTINGS[name];
-    return `| \`--${flagName(name)}\` | \`${environmentName(name)}\` | ${defaultText} | ${range} | ${description} |`;
+    const flag = isSecret(name) ? '–' : `\`--${flagName(name)}\``;
+    return `| ${flag} | \`${environmentName(name)}\` | ${defaultText} | ${range} | ${description} |`;
   });
   return [
     '| flag | environment | default | values | meaning |',
@@ -274,6 +313,11 @@ export function settingsTable(): string {
 
 function settingNames(): SettingName[] {
   return Object.keys(SETTINGS) as SettingName[];
+}
+
+function isSecret(name: SettingName): boolean {
+  const setting: Setting<string | number | null> = SETTINGS[name];
+  return setting.isSecret === true;
 }
 
 function flagName(name: SettingName): string {

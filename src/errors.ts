@@ -5,6 +5,8 @@ export type ErrorCode =
   | 'invalid_request'
   | 'invalid_json'
   | 'body_too_large'
+  | 'invalid_api_key'
+  | 'insufficient_scope'
   | 'context_length_exceeded'
   | 'model_not_found'
   | 'route_not_found'

@@ -10,6 +10,7 @@ import { loadChatTemplate } from './generation/chat-template.ts';
 import { createGenerator } from './generation/generator.ts';
 import { createScorer } from './generation/scorer.ts';
 import { loadTokenizer } from './generation/tokenizer.ts';
+import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { Drain } from './http/drain.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -20,6 +21,7 @@ const FLUSH_TIMEOUT_MS = 1000;
 
 async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
+  const keys = new KeyRing({ file: config.apiKeyFile, key: config.apiKey });
   const tokenizer = await loadTokenizer(config.model);
   const template = await loadChatTemplate(config.model);
   const engine = await startEngine({
@@ -66,9 +68,11 @@ async function serve(config: Config): Promise<void> {
     logger,
     drain,
     limits: config,
+    access: { keys, openMetrics: config.openMetrics === 'on' },
   });
   const server = createAdaptorServer({ fetch: app.fetch }) as Server;
   const address = await listen(server, config);
+  reloadOnSignal(keys, logger);
   stopOnSignal(async () => {
     logger.info('stopping: new requests are refused, running ones may finish');
     await drain.drain(config.shutdownTimeoutMs);
@@ -103,6 +107,18 @@ function announce(config: Config, engine: Engine, address: AddressInfo, logger: 
     },
     `serving ${manifest.id} at ${url}/v1 on ${model.device}: ${model.maxSequences} slots × ${model.maxLength} tokens = ${(model.kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache, ${config.queueLimit} more may wait`,
   );
+}
+
+/** A file that cannot be used leaves the keys as they were. */
+function reloadOnSignal(keys: KeyRing, logger: Logger): void {
+  process.on('SIGHUP', () => {
+    try {
+      keys.reload();
+      logger.info({ keys: keys.size }, 'API keys read again');
+    } catch (err) {
+      logger.error({ err }, 'the API keys stay as they were');
+    }
+  });
 }
 
 function stopOnSignal(stop: () => Promise<void>): void {

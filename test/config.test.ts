@@ -44,17 +44,37 @@ describe('readCommandLine', () => {
     [['--prot', '1'], {}, "Unknown option '--prot'; --help lists the flags."],
     [['--port'], {}, '--help lists the flags.'],
     [['extra'], {}, 'extra'],
+    [
+      ['--host', '0.0.0.0'],
+      {},
+      'host is 0.0.0.0, which others can reach, and there are no API keys',
+    ],
+    [['--host', '::'], {}, 'there are no API keys'],
+    [['--host', '127.0.0.1.example'], {}, 'there are no API keys'],
+    [['--api-key', 'on-the-command-line'], {}, "Unknown option '--api-key'"],
     [['--queue-limit', '4'], {}, 'max-n (128) must not exceed queue-limit (4)'],
   ])('refuses %j with %j in one sentence', (args, environment, message) => {
     expect(() => config(args, environment)).toThrow(ConfigError);
     expect(() => config(args, environment)).toThrow(message);
   });
 
+  it.each([
+    [['--host', '0.0.0.0', '--allow-unauthenticated', 'on'], {}],
+    [['--host', '0.0.0.0', '--api-key-file', 'keys.txt'], {}],
+    [['--host', '::'], { QSFT_API_KEY: 'a-key-of-some-length' }],
+    [['--host', 'localhost'], {}],
+    [['--host', '::1'], {}],
+  ])('lets %j with %j listen', (args, environment) => {
+    expect(config(args, environment).host).toBe(args[1]);
+  });
+
   it('explains every setting in its help and in the table for the README', () => {
     const command = readCommandLine(['--help'], {});
     const help = command.kind === 'help' ? command.text : '';
-    const flags = [...settingsTable().matchAll(/`(--[a-z-]+)`/g)].map(([, flag]) => flag ?? '');
-    expect(flags).toHaveLength(Object.keys(config([])).length);
-    for (const flag of flags) expect(help).toContain(`  ${flag} (QSFT_`);
+    const names = [...settingsTable().matchAll(/(?:`(--[a-z-]+)`|–) \| `(QSFT_[A-Z_]+)`/g)];
+    expect(names).toHaveLength(Object.keys(config([])).length);
+    for (const [, flag, variable] of names) {
+      expect(help).toContain(flag === undefined ? `  ${variable}\n` : `  ${flag} (${variable})`);
+    }
   });
 });

@@ -10,6 +10,7 @@ import type { Scorer } from '../generation/scorer.ts';
 import type { TextTokenizer } from '../generation/tokenizer.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import { type GuardOptions, guard } from './access/guard.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
 import type { Limits } from './limits.ts';
@@ -36,6 +37,7 @@ export interface AppServices {
   readonly logger: Logger;
   readonly drain: Drain;
   readonly limits: Limits;
+  readonly access: GuardOptions;
 }
 
 export function createApp(services: AppServices): Hono<AppEnv> {
@@ -59,6 +61,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
 
   app.use(requestId());
   app.use(observeRequests(metrics, logger, drain));
+  app.use(guard(services.access));
   app.use(
     methodNotAllowed({
       app,

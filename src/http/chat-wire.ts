@@ -15,8 +15,8 @@ import { toTools } from './tools-wire.ts';
 
 export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft'>;
 
-export function toChatRequest(body: ChatBody, limits: Limits): ChatRequest {
-  const policy = toPolicy(body, limits);
+export function toChatRequest(body: ChatBody, limits: Limits, caller: string | null): ChatRequest {
+  const policy = toPolicy(body, limits, caller);
   const continuesFinalMessage = body.continue_final_message ?? false;
   return {
     conversation: {

@@ -15,8 +15,12 @@ export type CompletionHeader = Pick<
   'id' | 'object' | 'created' | 'model' | 'qsft'
 >;
 
-export function toGenerationRequest(body: CompletionBody, limits: Limits): GenerationRequest {
-  const policy = toPolicy(body, limits);
+export function toGenerationRequest(
+  body: CompletionBody,
+  limits: Limits,
+  caller: string | null,
+): GenerationRequest {
+  const policy = toPolicy(body, limits, caller);
   const n = body.n ?? 1;
   return {
     prompts: promptList(body.prompt),

@@ -4,16 +4,24 @@ import type { ErrorBody } from './schema/error-body.ts';
 
 interface WireError {
   readonly status: number;
-  readonly type: 'invalid_request_error' | 'rate_limit_error' | 'server_error';
+  readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
   readonly code: string;
   /** When the same request may succeed. */
   readonly retryAfterSeconds?: number;
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 const WIRE_ERRORS = {
   invalid_request: { status: 400, type: 'invalid_request_error', code: 'invalid_request' },
   invalid_json: { status: 400, type: 'invalid_request_error', code: 'invalid_json' },
   body_too_large: { status: 413, type: 'invalid_request_error', code: 'body_too_large' },
+  invalid_api_key: {
+    status: 401,
+    type: 'invalid_request_error',
+    code: 'invalid_api_key',
+    headers: { 'www-authenticate': 'Bearer' },
+  },
+  insufficient_scope: { status: 403, type: 'permission_error', code: 'insufficient_scope' },
   context_length_exceeded: {
     status: 400,
     type: 'invalid_request_error',
@@ -62,10 +70,11 @@ export function errorBody(error: unknown): ErrorBody {
 }
 
 export function errorResponse(error: unknown, headers: Record<string, string> = {}): Response {
-  const { status, retryAfterSeconds } = wireError(error);
+  const { status, retryAfterSeconds, headers: own } = wireError(error);
   return Response.json(errorBody(error), {
     status,
     headers: {
+      ...own,
       ...headers,
       ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
     },

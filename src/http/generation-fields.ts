@@ -6,14 +6,16 @@ import type { AnswerFields } from './schema/answer-fields.ts';
 import type { PolicyFields } from './schema/policy-fields.ts';
 import type { SamplingFields } from './schema/sampling-fields.ts';
 
-/** Who asks, as long as requests carry no key. */
-const ANYONE = null;
-
-export function toPolicy(body: PolicyFields & { model: string }, limits: Limits) {
+/** `caller` is the name of the key that the request came with; null where none was asked for. */
+export function toPolicy(
+  body: PolicyFields & { model: string },
+  limits: Limits,
+  caller: string | null,
+) {
   return {
     ...choosePolicy(body, limits),
     priority: body.priority ?? 0,
-    cacheScope: cacheScope(ANYONE, body.cache_salt ?? null),
+    cacheScope: cacheScope(caller, body.cache_salt ?? null),
   };
 }
 

@@ -23,6 +23,7 @@ export function observeRequests(
     signal.addEventListener('abort', onClientGone, { once: true });
     context.set('abort', abort);
     context.set('logFields', {});
+    context.set('caller', null);
     context.set('bodyEnded', undefined);
     drain.enter(abort);
 

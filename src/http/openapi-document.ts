@@ -21,6 +21,8 @@ const VERSION = '0.1.0';
 
 const ERRORS = {
   400: 'The request is malformed, out of range or too long for the model.',
+  401: 'The server has keys, and the request came without one of them.',
+  403: 'The key lacks the scope that the route needs.',
   404: 'There is no such model.',
   413: 'The body is too large.',
   429: 'The queue is full; `retry-after` says when to try again.',
@@ -38,6 +40,7 @@ export function openApiDocument(limits: Limits): object {
         "OpenAI's completions API over policies trained with Q-SFT: behavior · exp(beta · q), with beta chosen by each request. Fields the server does not know are ignored and named in the response header `x-ignored-fields`; in the server's own objects and routes (`qsft`, /v1/score) they are refused.",
       license: { name: 'MIT', identifier: 'MIT' },
     },
+    security: [{}, { key: [] }],
     servers: [{ url: 'http://127.0.0.1:8000' }],
     paths: {
       '/v1/completions': answering('createCompletion', 'Continue a text.', [
@@ -59,19 +62,19 @@ export function openApiDocument(limits: Limits): object {
         'createScore',
         "Rate given continuations of one prompt: the policy's log-probability, and what each model says, token by token.",
         ['ScoreRequest', 'Score'],
-        [400, 404, 413, 429, 500, 503],
+        [400, 401, 403, 404, 413, 429, 500, 503],
       ),
       '/tokenize': exchange(
         'tokenize',
         'Text to token ids.',
         ['TokenizeRequest', 'Tokens'],
-        [400, 404, 413],
+        [400, 401, 403, 404, 413],
       ),
       '/detokenize': exchange(
         'detokenize',
         'Token ids to text.',
         ['DetokenizeRequest', 'TokensText'],
-        [400, 404, 413],
+        [400, 401, 403, 404, 413],
       ),
       '/tokenizer_info': {
         get: {
@@ -131,6 +134,14 @@ export function openApiDocument(limits: Limits): object {
       },
     },
     components: {
+      securitySchemes: {
+        key: {
+          type: 'http',
+          scheme: 'bearer',
+          description:
+            'Where the server has keys, every route but the probes needs one: of scope admin for /metrics, inference for what uses the policy.',
+        },
+      },
       schemas: {
         CompletionRequest: jsonSchema(completionRequestSchema(limits), 'input'),
         Completion: jsonSchema(completionSchema, 'output'),
@@ -206,7 +217,7 @@ function answering(
           description: 'The answers; with `stream`, chunks of them as server-sent events.',
           content: { ...json(whole), 'text/event-stream': { schema: reference(chunk) } },
         },
-        ...errors(400, 404, 413, 429, 500, 503),
+        ...errors(400, 401, 403, 404, 413, 429, 500, 503),
       },
     },
   };

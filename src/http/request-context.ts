@@ -3,6 +3,8 @@
 interface RequestVariables {
   /** In the response header `x-request-id` and in the log. */
   requestId: string;
+  /** Name of the key the request came with; null where none was asked for. */
+  caller: string | null;
   /** Aborted, with a ServerError as its reason, when the client leaves or the server stops. */
   abort: AbortController;
   /** What a route adds to the request's log line. */

@@ -11,8 +11,12 @@ import type { ResponseObject } from './schema/responses-object.ts';
 import type { InputItem, ResponsesBody } from './schema/responses-request.ts';
 import { toTools } from './tools-wire.ts';
 
-export function toResponsesRequest(body: ResponsesBody, limits: Limits): ChatRequest {
-  const policy = toPolicy(body, limits);
+export function toResponsesRequest(
+  body: ResponsesBody,
+  limits: Limits,
+  caller: string | null,
+): ChatRequest {
+  const policy = toPolicy(body, limits, caller);
   const reportsTokens = wantsLogprobs(body) || policy.details;
   return {
     conversation: {

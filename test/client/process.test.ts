@@ -1,6 +1,9 @@
 // The server as a process: how it starts, refuses to start, and stops.
 import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { type ClientRequest, request } from 'node:http';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { StartupError, startServerProcess } from '../../scripts/server-process.ts';
 import { eventually, withDeadline } from '../deadline.ts';
@@ -62,6 +65,30 @@ describe('the server process', () => {
     await withDeadline('the connection to close', closed);
   });
 
+  it('reads its keys again at SIGHUP, and keeps them when the file is no good', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'qsft-process-'));
+    const keyFile = join(folder, 'keys');
+    const write = (text: string) => writeFileSync(keyFile, text);
+    write('a inference the-first-key-0123\n');
+    const server = await startServerProcess([...TINY, '--api-key-file', keyFile]);
+    const status = async (key: string) => {
+      const headers = { authorization: `Bearer ${key}` };
+      return (await fetch(`${server.url}/v1/models`, { headers })).status;
+    };
+    expect([await status('the-first-key-0123'), await status('the-second-key-0123')]).toEqual([
+      200, 401,
+    ]);
+    write('a inference the-second-key-0123\n');
+    process.kill(server.pid, 'SIGHUP');
+    await eventually('the new key', async () => (await status('the-second-key-0123')) === 200);
+    expect(await status('the-first-key-0123')).toBe(401);
+    write('nonsense\n');
+    process.kill(server.pid, 'SIGHUP');
+    expect(await status('the-second-key-0123')).toBe(200);
+    expect(await withDeadline('the exit', server.stop('SIGTERM'))).toBe(0);
+    rmSync(folder, { recursive: true });
+  });
+
   it('stops at SIGINT with nothing to do', async () => {
     const server = await startServerProcess(TINY);
     expect(await withDeadline('the exit', server.stop('SIGINT'))).toBe(0);
@@ -72,7 +99,7 @@ describe('the server process', () => {
     [[...TINY, '--max-model-len', '1000'], /1000/],
     [[...TINY, '--port', 'http'], /--port must be 0 to 65535; "http" was given\./],
     [[...TINY, '--ort-library', '/no/such/library.so'], /library/],
-    [[...TINY, '--host', '203.0.113.1'], /203\.0\.113\.1/],
+    [[...TINY, '--host', '203.0.113.1', '--allow-unauthenticated', 'on'], /203\.0\.113\.1/],
   ])('says in one sentence why it cannot start: %j', async (flags, message) => {
     const failure = startServerProcess(flags).catch((error: unknown) => error);
     const error = await withDeadline('the start to fail', failure);

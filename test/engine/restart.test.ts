@@ -9,6 +9,7 @@ import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
+import { KeyRing } from '../../src/http/access/key-ring.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
@@ -66,6 +67,7 @@ describe('a server whose worker dies', () => {
       logger: createLogger('silent'),
       drain: new Drain(),
       limits: LIMITS,
+      access: { keys: new KeyRing({ file: null, key: null }), openMetrics: false },
     });
   });
   afterAll(() => engine.close());

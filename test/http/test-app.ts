@@ -5,6 +5,7 @@ import { createChatTemplate } from '../../src/generation/chat-template.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
 import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import { KeyRing } from '../../src/http/access/key-ring.ts';
 import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { Limits } from '../../src/http/limits.ts';
@@ -48,6 +49,9 @@ export interface TestAppOptions {
   readonly toolParser?: ChatOptions['toolParser'];
   readonly stopStrings?: readonly string[];
   readonly limits?: Partial<Limits>;
+  /** Null, like leaving it out, lets everyone in. */
+  readonly keyFile?: string | null;
+  readonly openMetrics?: boolean;
 }
 
 export function testApp(answers: Script, options: TestAppOptions = {}): TestApp {
@@ -75,6 +79,10 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
     logger,
     drain,
     limits,
+    access: {
+      keys: new KeyRing({ file: options.keyFile ?? null, key: null }),
+      openMetrics: options.openMetrics ?? false,
+    },
   });
   async function complete(body: object, init: RequestInit = {}): Promise<Response> {
     return app.request('/v1/completions', {

@@ -34,7 +34,7 @@ export function chatCompletions(services: ChatServices) {
       prompt: 'messages',
       max_tokens: body.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
     };
-    const request = toChatRequest(body, services.limits);
+    const request = toChatRequest(body, services.limits, context.var.caller);
     const reportsTokens = request.topLogprobs !== null;
     const generation = renameFields(names, () => chat.start(request, context.var.abort.signal));
     const header: ChatHeader = {

@@ -32,7 +32,7 @@ export function completions(services: GenerationServices) {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
     assertServed(engine, body.model, 'model');
-    const request = toGenerationRequest(body, services.limits);
+    const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);
     const generation = generator.start(request, context.var.abort.signal);
     const header: CompletionHeader = {

@@ -23,7 +23,7 @@ export function responses(services: ChatServices) {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
     assertServed(engine, body.model, 'model');
-    const request = toResponsesRequest(body, limits);
+    const request = toResponsesRequest(body, limits, context.var.caller);
     const generation = renameFields(NAMES, () => chat.start(request, context.var.abort.signal));
     const writer = new ResponseWriter(
       toResponse(body, generation.policy),

@@ -28,7 +28,8 @@ export function score({ engine, scorer, drain, limits }: ScoreServices) {
     const { body } = await readBody(context.req, schema);
     assertServed(engine, body.model, 'model');
     const { prompt, continuations } = body;
-    const request = { ...toPolicy(body, limits), prompt, continuations };
+    const policy = toPolicy(body, limits, context.var.caller);
+    const request = { ...policy, prompt, continuations };
     const scoring = await scorer.score(request, context.var.abort.signal);
     const { promptTokens, cachedTokens } = scoring.usage;
     Object.assign(context.var.logFields, { promptTokens, cachedTokens });

@@ -1,0 +1,80 @@
+// Who may use which route. Without keys everyone may everything; with keys every route is closed unless listed as open.
+import type { Context, MiddlewareHandler } from 'hono';
+import { routePath } from 'hono/route';
+import { ServerError } from '../../errors.ts';
+import type { AppEnv } from '../request-context.ts';
+import type { Caller, KeyRing, Scope } from './key-ring.ts';
+
+/** What a route asks of its caller: nothing, any key, or a key of that scope. */
+export type Access = 'open' | 'any-key' | Scope;
+
+/** By the pattern a route is registered with. One that is missing here is for admins. */
+const ACCESS: Readonly<Record<string, Access>> = {
+  '/health/live': 'open',
+  '/health/ready': 'open',
+  '/v1/completions': 'inference',
+  '/v1/chat/completions': 'inference',
+  '/v1/responses': 'inference',
+  '/v1/score': 'inference',
+  '/tokenize': 'inference',
+  '/detokenize': 'inference',
+  '/tokenizer_info': 'inference',
+  '/v1/models': 'any-key',
+  '/v1/models/:id': 'any-key',
+  '/openapi.json': 'any-key',
+  '/metrics': 'admin',
+};
+
+export interface GuardOptions {
+  readonly keys: KeyRing;
+  /** For scrapers that have no key. */
+  readonly openMetrics: boolean;
+}
+
+export function guard({ keys, openMetrics }: GuardOptions): MiddlewareHandler<AppEnv> {
+  return async (context, next) => {
+    const access = openMetrics && routeOf(context) === '/metrics' ? 'open' : accessOf(context);
+    if (keys.size > 0 && access !== 'open') {
+      const caller = identify(context.req.header('authorization'), keys);
+      checkScope(caller, access);
+      context.set('caller', caller.name);
+      context.var.logFields.key = caller.name;
+    }
+    await next();
+  };
+}
+
+/** The pattern of the route that will answer, known before it does; ends with `*` where there is none. */
+function routeOf(context: Context): string {
+  return routePath(context, -1);
+}
+
+function accessOf(context: Context): Access {
+  const route = routeOf(context);
+  // What is not there is told only to those who could use what is.
+  return route.endsWith('*') ? 'any-key' : routeAccess(route);
+}
+
+export function routeAccess(route: string): Access {
+  return ACCESS[route] ?? 'admin';
+}
+
+function identify(header: string | undefined, keys: KeyRing): Caller {
+  const [, key] = /^Bearer +(\S+)$/i.exec(header ?? '') ?? [];
+  const caller = key === undefined ? null : keys.find(key);
+  if (caller !== null) return caller;
+  throw new ServerError(
+    'invalid_api_key',
+    key === undefined
+      ? 'This server needs a key: send it as "authorization: Bearer KEY".'
+      : 'The key is not one of this server.',
+  );
+}
+
+function checkScope({ name, scopes }: Caller, access: Exclude<Access, 'open'>): void {
+  if (access === 'any-key' || scopes.has(access)) return;
+  throw new ServerError(
+    'insufficient_scope',
+    `The key "${name}" has the scope ${[...scopes].join(', ')}; this route needs ${access}.`,
+  );
+}

@@ -187,6 +187,11 @@ const SETTINGS = {
     1024,
     'Most tokens in `logit_bias`, `stop_token_ids` or `allowed_token_ids`, and most strings in `bad_words`.',
   ),
+  vllmMetrics: choice(
+    ['on', 'off'],
+    'on',
+    "Whether /metrics also has vLLM's core metrics, by vLLM's names.",
+  ),
   shutdownTimeoutMs: integer(
     0,
     3_600_000,

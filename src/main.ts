@@ -13,6 +13,7 @@ import { loadTokenizer } from './generation/tokenizer.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { Drain } from './http/drain.ts';
+import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -36,12 +37,13 @@ async function serve(config: Config): Promise<void> {
     prefixCache: config.prefixCache === 'on',
     queueLimit: config.queueLimit,
   });
-  const metrics = createMetrics(engine);
+  const metrics = createMetrics(engine, config.vllmMetrics === 'on');
   engine.onStep((report) => {
     metrics.stepTaken(report);
     if (report.error !== undefined)
       logger.error({ error: report.error }, 'a step of the model failed');
   });
+  const stopProbing = probeLag(() => engine.ping(), metrics);
   engine.onHealth((change) => {
     if (change.healthy) {
       metrics.engineRestarted();
@@ -77,6 +79,7 @@ async function serve(config: Config): Promise<void> {
     logger.info('stopping: new requests are refused, running ones may finish');
     await drain.drain(config.shutdownTimeoutMs);
     await closeServer(server);
+    stopProbing();
     await engine.close();
     logger.info('stopped');
   });

@@ -1,5 +1,6 @@
 // What the server measures of itself, for Prometheus. Labels are bounded: route patterns, codes, kinds.
 import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { createVllmMetrics } from './vllm-metrics.ts';
 
 const LATENCY_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
@@ -8,12 +9,34 @@ const LATENCY_SECONDS = [
 /** The engine, as far as a scrape reads it. */
 export interface EngineLoad {
   readonly inFlight: { readonly waiting: number; readonly running: number };
-  readonly model: { readonly kvCacheBytes: number };
+  readonly model: {
+    readonly kvCacheBytes: number;
+    readonly maxSequences: number;
+    readonly maxLength: number;
+  };
+  readonly manifest: { readonly id: string };
+}
+
+/** What is measured of one answer; times in milliseconds on one clock, null for what did not happen. */
+export interface AnswerTimes {
+  readonly outcome: 'stop' | 'length' | 'abort' | 'error' | null;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly maxTokens: number;
+  readonly submittedAt: number;
+  readonly admittedAt: number | null;
+  readonly firstTokenAt: number | null;
+  readonly lastTokenAt: number | null;
+  readonly endedAt: number | null;
 }
 
 export interface StepMeasurement {
   readonly kind: string;
   readonly batchSize: number;
+  readonly tokens: number;
+  readonly usesValue: boolean;
+  readonly movesArgmax: boolean | null;
   readonly durationMs: number;
   readonly admittedTokens: number;
   readonly cachedTokens: number;
@@ -21,10 +44,20 @@ export interface StepMeasurement {
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
-export function createMetrics(engine: EngineLoad) {
+/** Gauges whose names end like a counter's, which Prometheus' linter refuses; each has a twin with a `type` label. */
+const MISNAMED = [
+  'nodejs_active_resources_total',
+  'nodejs_active_handles_total',
+  'nodejs_active_requests_total',
+];
+
+/** `withVllm`: also vLLM's core metrics, by its names. */
+export function createMetrics(engine: EngineLoad, withVllm = true) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
+  for (const name of MISNAMED) registry.removeSingleMetric(name);
+  const vllm = withVllm ? createVllmMetrics(registry, engine) : null;
 
   const httpRequests = new Counter({
     name: 'qsft_http_requests_total',
@@ -96,15 +129,15 @@ export function createMetrics(engine: EngineLoad) {
   });
   const stepDuration = new Histogram({
     name: 'qsft_step_duration_seconds',
-    help: 'One step of both models, or of the behavior model alone where every beta is 0.',
-    labelNames: ['kind'],
+    help: 'One step, of both models or of the behavior model alone, where every beta is 0.',
+    labelNames: ['kind', 'models'],
     buckets: LATENCY_SECONDS,
     registers,
   });
   const beta = new Histogram({
     name: 'qsft_beta',
     help: 'Weight of the value model, by request; of a schedule, its start.',
-    buckets: [0, 0.5, 1, 2, 4, 8, 16, 32, 64, 128],
+    buckets: [0, 0.5, 1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192],
     registers,
   });
   const value = new Histogram({
@@ -118,6 +151,37 @@ export function createMetrics(engine: EngineLoad) {
     help: 'How far the policy of each step is from the behavior model.',
     buckets: [0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2, 4, 8],
     registers,
+  });
+  const argmaxCompared = new Counter({
+    name: 'qsft_argmax_compared_total',
+    help: 'Tokens for which the policy was compared with the behavior model: at most one a step, none at beta 0.',
+    registers,
+  });
+  const argmaxMoved = new Counter({
+    name: 'qsft_argmax_moved_total',
+    help: 'Of those, tokens for which the value model made another token the most probable.',
+    registers,
+  });
+  const queueTime = new Histogram({
+    name: 'qsft_queue_seconds',
+    help: 'From the submission of a request until an answer gets its slot.',
+    buckets: LATENCY_SECONDS,
+    registers,
+  });
+  const loopLag = new Histogram({
+    name: 'qsft_event_loop_lag_seconds',
+    help: 'How late a thread was for something due: main serves HTTP and text, engine reads messages between two steps.',
+    labelNames: ['thread'],
+    buckets: LATENCY_SECONDS,
+    registers,
+  });
+  new Gauge({
+    name: 'qsft_slots',
+    help: 'Sequences that the KV cache has room for.',
+    registers,
+    collect() {
+      this.set(engine.model.maxSequences);
+    },
   });
   new Gauge({
     name: 'qsft_queue_depth',
@@ -163,18 +227,34 @@ export function createMetrics(engine: EngineLoad) {
       (token.isFirst ? timeToFirstToken : interToken).observe(token.seconds);
       if (token.value !== null) value.observe(token.value);
       kl.observe(token.kl);
+      vllm?.tokenGenerated(token);
     },
-    choiceEnded(outcome: string) {
-      answers.inc({ finish_reason: outcome });
+    answerEnded(answer: AnswerTimes) {
+      if (answer.outcome !== null) answers.inc({ finish_reason: answer.outcome });
+      if (answer.admittedAt !== null) {
+        queueTime.observe((answer.admittedAt - answer.submittedAt) / 1000);
+      }
+      vllm?.answerEnded(answer);
+    },
+    promptEnded(ended: readonly AnswerTimes[]) {
+      vllm?.promptEnded(ended);
+    },
+    loopLagged(thread: 'main' | 'engine', seconds: number) {
+      loopLag.observe({ thread }, seconds);
     },
     engineRestarted() {
       engineRestarts.inc();
     },
-    stepTaken({ kind, batchSize: sequences, durationMs, ...step }: StepMeasurement) {
-      batchSize.observe({ kind }, sequences);
-      stepDuration.observe({ kind }, durationMs / 1000);
+    stepTaken(step: StepMeasurement) {
+      const { kind, movesArgmax } = step;
+      batchSize.observe({ kind }, step.batchSize);
+      const models = step.usesValue ? 'both' : 'behavior';
+      stepDuration.observe({ kind, models }, step.durationMs / 1000);
       prefixQueries.inc(step.admittedTokens);
       prefixHits.inc(step.cachedTokens);
+      if (movesArgmax !== null) argmaxCompared.inc();
+      if (movesArgmax === true) argmaxMoved.inc();
+      vllm?.stepTaken(step);
     },
   };
 }

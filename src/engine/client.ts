@@ -34,6 +34,8 @@ export interface Engine {
   onStep(listener: (report: StepReport) => void): () => void;
   /** Calls `listener` when the worker has died and when another serves; returns how to stop listening. */
   onHealth(listener: (change: HealthChange) => void): () => void;
+  /** Resolves when the worker has read a message sent now, which it does between two steps; false if it died first. */
+  ping(): Promise<boolean>;
   /** Cancels what is in flight and ends the worker. */
   close(): Promise<void>;
 }

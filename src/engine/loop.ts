@@ -1,16 +1,24 @@
 // The engine without its thread: messages in, one step at a time, messages out.
 import type { Policy, PolicyStep } from '../policy/policy.ts';
-import { tokensRun } from '../policy/step-batch.ts';
+import { tokensRun, usesValue } from '../policy/step-batch.ts';
+import { ArgmaxProbe } from './argmax-probe.ts';
 import type { FromWorker, SequenceEvent, ToWorker } from './messages.ts';
 import type { Scheduler, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 import { StepEvents } from './step-events.ts';
+
+interface StepResult {
+  readonly events: readonly SequenceEvent[];
+  readonly movesArgmax: boolean | null;
+  readonly error: string | null;
+}
 
 export class EngineLoop {
   readonly #policy: Policy;
   readonly #scheduler: Scheduler;
   readonly #post: (message: FromWorker) => void;
   readonly #stepEvents = new StepEvents();
+  readonly #argmaxProbe = new ArgmaxProbe();
 
   constructor(policy: Policy, scheduler: Scheduler, post: (message: FromWorker) => void) {
     this.#policy = policy;
@@ -19,7 +27,7 @@ export class EngineLoop {
   }
 
   /** Between steps only. */
-  receive(message: Exclude<ToWorker, { type: 'close' }>): void {
+  receive(message: Exclude<ToWorker, { type: 'close' | 'ping' }>): void {
     switch (message.type) {
       case 'submit':
         for (const request of message.requests) this.#scheduler.submit(request);
@@ -43,23 +51,27 @@ export class EngineLoop {
       admittedTokens: admitted.reduce((sum, { length }) => sum + length, 0),
       cachedTokens: admitted.reduce((sum, { cached }) => sum + cached, 0),
     };
-    const { events, error } = this.#run(plan);
+    const { events, movesArgmax, error } = this.#run(plan);
+    const durationMs = performance.now() - startMs;
     const report = {
       kind,
       batchSize: rows.length,
       tokens,
       ...admission,
-      durationMs: performance.now() - startMs,
+      usesValue: usesValue(rows),
+      movesArgmax,
+      durationMs,
       waiting: this.#scheduler.waiting,
       running: this.#scheduler.running,
       ...(error === null ? {} : { error }),
     };
-    this.#post({ type: 'step', report, events: [...admitted.flatMap(reuseEvent), ...events] });
+    const admissions = admitted.map((sequence) => admitEvent(sequence, durationMs));
+    this.#post({ type: 'step', report, events: [...admissions, ...events] });
     return true;
   }
 
   /** A run that fails takes its own sequences with it and nothing else. */
-  #run(plan: StepPlan): { events: readonly SequenceEvent[]; error: string | null } {
+  #run(plan: StepPlan): StepResult {
     // Not within the try: after half a move no slot could be trusted, so that ends the worker.
     for (const { kind, from, to, tokens } of plan.moves) {
       this.#policy.cache[kind](from, to, tokens);
@@ -71,13 +83,19 @@ export class EngineLoop {
       const events = this.#scheduler.fail(plan).map(({ request }): SequenceEvent => {
         return { kind: 'finish', id: request.id, reason: 'error', message: 'The model failed.' };
       });
-      return { events, error: error instanceof Error ? error.message : String(error) };
+      return {
+        events,
+        movesArgmax: null,
+        error: error instanceof Error ? error.message : String(error),
+      };
     }
+    const movesArgmax = this.#argmaxProbe.look(plan, result);
     const outcomes = this.#scheduler.commit(plan, result.tokens);
-    return { events: this.#stepEvents.of(plan, outcomes, result.scores), error: null };
+    const events = this.#stepEvents.of(plan, outcomes, result.scores);
+    return { events, movesArgmax, error: null };
   }
 }
 
-function reuseEvent({ request: { id }, cached }: Sequence): SequenceEvent[] {
-  return cached === 0 ? [] : [{ kind: 'reuse', id, cachedTokens: cached }];
+function admitEvent({ request: { id }, cached }: Sequence, sinceMs: number): SequenceEvent {
+  return { kind: 'admit', id, cachedTokens: cached, sinceMs };
 }

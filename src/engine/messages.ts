@@ -66,12 +66,14 @@ export interface TokenLogprobs extends RatedToken {
   readonly kl: number;
 }
 
-/** The first event of a sequence whose prompt begins like one that ran before. */
-export interface ReuseEvent {
-  readonly kind: 'reuse';
+/** The first event of a sequence that got a slot; it comes with what its first run gave. */
+export interface AdmitEvent {
+  readonly kind: 'admit';
   readonly id: number;
   /** Prompt tokens that were in the cache and did not have to run. */
   readonly cachedTokens: number;
+  /** How long it has had its slot by now. */
+  readonly sinceMs: number;
 }
 
 /** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token `scoreFrom` + i. */
@@ -115,7 +117,7 @@ export interface FinishEvent {
   readonly message?: string;
 }
 
-export type SequenceEvent = ReuseEvent | PromptEvent | TokenEvent | FinishEvent;
+export type SequenceEvent = AdmitEvent | PromptEvent | TokenEvent | FinishEvent;
 
 /** What a step did, for metrics. */
 export interface StepReport {
@@ -127,6 +129,10 @@ export interface StepReport {
   readonly admittedTokens: number;
   /** How many of those were in the cache. */
   readonly cachedTokens: number;
+  /** Both models ran; false where every β was 0. */
+  readonly usesValue: boolean;
+  /** Whether the value model moved the best token of one row that was looked at; null where none was. */
+  readonly movesArgmax: boolean | null;
   readonly durationMs: number;
   readonly waiting: number;
   readonly running: number;
@@ -137,11 +143,13 @@ export interface StepReport {
 export type ToWorker =
   | { readonly type: 'submit'; readonly requests: readonly SequenceRequest[] }
   | { readonly type: 'cancel'; readonly id: number }
+  | { readonly type: 'ping' }
   | { readonly type: 'close' };
 
 export type FromWorker =
   | { readonly type: 'ready'; readonly model: EngineModel; readonly manifest: PolicyManifest }
   | { readonly type: 'failed'; readonly message: string }
+  | { readonly type: 'pong' }
   | { readonly type: 'events'; readonly events: readonly SequenceEvent[] }
   | {
       readonly type: 'step';

@@ -21,6 +21,8 @@ export class WorkerEngine implements Engine {
   readonly #inFlight = new Map<number, InFlight>();
   readonly #stepListeners = new Set<(report: StepReport) => void>();
   readonly #healthListeners = new Set<(change: HealthChange) => void>();
+  /** Those who wait for the worker to read its messages. */
+  readonly #pings: ((isAlive: boolean) => void)[] = [];
   #nextId = 0;
   #closing = false;
 
@@ -80,6 +82,14 @@ export class WorkerEngine implements Engine {
     return () => this.#healthListeners.delete(listener);
   }
 
+  ping(): Promise<boolean> {
+    if (!this.healthy) return Promise.resolve(false);
+    return new Promise((resolve) => {
+      this.#pings.push(resolve);
+      this.#worker.post({ type: 'ping' });
+    });
+  }
+
   async close(): Promise<void> {
     this.#closing = true;
     for (const id of this.#inFlight.keys()) this.#cancel(id);
@@ -104,6 +114,7 @@ export class WorkerEngine implements Engine {
   }
 
   #receive(message: FromWorker): void {
+    if (message.type === 'pong') this.#pings.shift()?.(true);
     if (message.type !== 'step' && message.type !== 'events') return;
     for (const event of message.events) this.#route(event);
     if (message.type !== 'step') return;
@@ -125,6 +136,7 @@ export class WorkerEngine implements Engine {
   }
 
   #die(cause: Error, restartMs: number | null): void {
+    for (const answer of this.#pings.splice(0)) answer(false);
     for (const id of [...this.#inFlight.keys()]) {
       this.#route(
         this.#closing

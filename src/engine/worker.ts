@@ -51,7 +51,7 @@ function serve(
   });
   // However the thread ends: one that dies of an exception leaves its process, and in it what ONNX Runtime holds.
   process.once('exit', () => policy.release());
-  run(port, new EngineLoop(policy, scheduler, post));
+  run(port, new EngineLoop(policy, scheduler, post), post);
   post({
     type: 'ready',
     manifest: policy.manifest,
@@ -65,7 +65,7 @@ function serve(
 }
 
 /** Steps while there is work, letting the port deliver its messages between two steps; sleeps on the port otherwise. */
-function run(port: MessagePort, loop: EngineLoop): void {
+function run(port: MessagePort, loop: EngineLoop, post: (message: FromWorker) => void): void {
   let scheduled: NodeJS.Immediate | null = null;
   const turn = (): void => {
     scheduled = loop.step() ? setImmediate(turn) : null;
@@ -74,6 +74,10 @@ function run(port: MessagePort, loop: EngineLoop): void {
     if (message.type === 'close') {
       if (scheduled) clearImmediate(scheduled);
       port.close();
+      return;
+    }
+    if (message.type === 'ping') {
+      post({ type: 'pong' });
       return;
     }
     loop.receive(message);

@@ -1,5 +1,5 @@
 // One answer: the engine's events in, pieces of text out. Pure; whoever drives it cancels the sequence after `stop`.
-import type { DrawnToken, PromptEvent, ReuseEvent, TokenEvent } from '../engine/messages.ts';
+import type { AdmitEvent, DrawnToken, PromptEvent, TokenEvent } from '../engine/messages.ts';
 import { Detokenizer } from './detokenizer.ts';
 import type { ChoiceDelta, FinishReason, GeneratedToken, PromptView } from './request.ts';
 import { StopScanner } from './stop-strings.ts';
@@ -72,7 +72,7 @@ export class ChoiceDecoder {
     return topLogprobs === null && promptLogprobs === null ? this.#echo() : null;
   }
 
-  acceptReuse({ cachedTokens }: ReuseEvent): null {
+  acceptAdmission({ cachedTokens }: AdmitEvent): null {
     this.#cachedTokens = cachedTokens;
     return null;
   }

@@ -1,36 +1,28 @@
 // Drives one answer's decoder with the engine's events, measures it, and turns the engine's endings into ours.
 import type { FinishEvent, SequenceEvent } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
+import type { AnswerProgress } from './answer-progress.ts';
 import type { ChoiceDecoder } from './choice-decoder.ts';
-import type { ChoiceOutcome, GenerationObserver } from './observer.ts';
+import type { ChoiceOutcome } from './observer.ts';
 import type { ChoiceDelta } from './request.ts';
 
 export interface ChoiceContext {
   readonly signal: AbortSignal;
-  readonly observer: GenerationObserver;
-  /** On the clock of `performance.now()`. */
-  readonly submittedAt: number;
+  readonly progress: AnswerProgress;
 }
 
 /** Ends with the answer's last piece; a sequence that has met a stop string is left, which cancels it in the engine. */
 export async function* decodeChoice(
   events: AsyncIterable<SequenceEvent>,
   decoder: ChoiceDecoder,
-  { signal, observer, submittedAt }: ChoiceContext,
+  { signal, progress }: ChoiceContext,
 ): AsyncGenerator<ChoiceDelta> {
   let outcome: ChoiceOutcome = 'abort';
-  let last = submittedAt;
   try {
     const opening = decoder.open();
     if (opening !== null) yield opening;
     for await (const event of events) {
-      if (event.kind === 'token') {
-        const now = performance.now();
-        const isFirst = decoder.tokenCount === 0;
-        const { value, kl } = event;
-        observer.tokenGenerated({ seconds: (now - last) / 1000, isFirst, value, kl });
-        last = now;
-      }
+      progress.record(event);
       if (event.kind === 'finish' && event.reason === 'error') outcome = 'error';
       const delta = decodeEvent(event, decoder, signal);
       if (delta === null) continue;
@@ -39,7 +31,7 @@ export async function* decodeChoice(
       if (delta.finishReason !== null) return;
     }
   } finally {
-    observer.choiceEnded(outcome);
+    progress.end(outcome);
   }
 }
 
@@ -49,8 +41,8 @@ function decodeEvent(
   signal: AbortSignal,
 ): ChoiceDelta | null {
   switch (event.kind) {
-    case 'reuse':
-      return decoder.acceptReuse(event);
+    case 'admit':
+      return decoder.acceptAdmission(event);
     case 'prompt':
       return decoder.acceptPrompt(event);
     case 'token':

@@ -2,10 +2,11 @@
 import assert from 'node:assert/strict';
 import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
+import { AnswerProgress } from './answer-progress.ts';
 import { bestAnswers } from './best-of.ts';
 import { decodeChoice } from './decode-choice.ts';
 import { merge } from './merge.ts';
-import type { GenerationObserver } from './observer.ts';
+import type { AnswerReport, GenerationObserver } from './observer.ts';
 import { type PlannedAnswer, planAnswers } from './plan-answers.ts';
 import { resolvePolicy } from './policy-parameters.ts';
 import type { ChoiceDelta, GenerationRequest, Usage } from './request.ts';
@@ -18,6 +19,8 @@ export interface Generation {
   readonly deltas: AsyncIterable<ChoiceDelta>;
   /** Up to now; final once `deltas` has ended. */
   usage(): Usage;
+  /** How far each answer has come, those included that lose to better ones. */
+  readonly answers: readonly AnswerReport[];
 }
 
 export interface Generator {
@@ -36,7 +39,6 @@ export function createGenerator(
   function start(request: GenerationRequest, signal: AbortSignal): Generation {
     const policy = resolvePolicy(request, engine.manifest.defaults);
     const { answers, promptTokens } = planAnswers(request, policy, engine, tokenizer);
-    const context = { signal, observer, submittedAt: performance.now() };
     const leaving = new AbortController();
     const streams = engine.generate(
       answers.map(({ input }) => input),
@@ -47,10 +49,15 @@ export function createGenerator(
       promptTokens,
       beta: typeof beta === 'number' ? beta : beta.start,
     });
+    const progress = startAnswers(answers, request.bestOf, observer);
     const choices = answers.map(({ decoder }, index) => {
       const events = streams[index];
-      assert(events !== undefined, 'the engine gives one stream for each input');
-      return decodeChoice(events, decoder, context);
+      const own = progress[index];
+      assert(
+        events !== undefined && own !== undefined,
+        'the engine gives one stream for each input',
+      );
+      return decodeChoice(events, decoder, { signal, progress: own });
     });
     const deltas = untilLeft(merge(choices), leaving);
     const { bestOf: drawn, choicesPerPrompt: given } = request;
@@ -58,6 +65,7 @@ export function createGenerator(
       answers[index]?.decoder.meanLogprob ?? Number.NEGATIVE_INFINITY;
     return {
       policy,
+      answers: progress,
       deltas: drawn === given ? deltas : bestAnswers(deltas, { drawn, given, meanLogprob }),
       usage: () => ({
         promptTokens,
@@ -68,6 +76,22 @@ export function createGenerator(
   }
 
   return { start };
+}
+
+function startAnswers(
+  answers: readonly PlannedAnswer[],
+  choices: number,
+  observer: GenerationObserver,
+): readonly AnswerProgress[] {
+  const submittedAt = performance.now();
+  const progress = answers.map(({ input }, index) => {
+    const first = index - (index % choices);
+    return new AnswerProgress(observer, input, submittedAt, () => {
+      const siblings = progress.slice(first, first + choices);
+      if (siblings.every(({ endedAt }) => endedAt !== null)) observer.promptEnded(siblings);
+    });
+  });
+  return progress;
 }
 
 /** A prompt counts once: as its first answer found it, before that answer left it to the others. */

@@ -2,6 +2,22 @@
 
 export type ChoiceOutcome = 'stop' | 'length' | 'abort' | 'error';
 
+/** One answer, of the `n` to a prompt each by itself. Times are milliseconds on the clock of `performance.now()`. */
+export interface AnswerReport {
+  /** Null while it goes on. */
+  readonly outcome: ChoiceOutcome | null;
+  readonly promptTokens: number;
+  readonly cachedTokens: number;
+  readonly completionTokens: number;
+  readonly maxTokens: number;
+  readonly submittedAt: number;
+  /** When it got its slot; null while it waits, like those that follow. */
+  readonly admittedAt: number | null;
+  readonly firstTokenAt: number | null;
+  readonly lastTokenAt: number | null;
+  readonly endedAt: number | null;
+}
+
 export interface GenerationObserver {
   generationStarted(started: { readonly promptTokens: number; readonly beta: number }): void;
   tokenGenerated(token: {
@@ -13,5 +29,8 @@ export interface GenerationObserver {
     /** KL(π̂ ‖ π_φ) of the step, in nats. */
     readonly kl: number;
   }): void;
-  choiceEnded(outcome: ChoiceOutcome): void;
+  /** Once for every answer, with an outcome and an end. */
+  answerEnded(report: AnswerReport): void;
+  /** Once for every prompt, when its last answer has ended. */
+  promptEnded(reports: readonly AnswerReport[]): void;
 }

@@ -134,7 +134,7 @@ async function readScores(
   let positions: readonly TokenLogprobs[] | undefined;
   let cachedTokens = 0;
   for await (const event of events) {
-    if (event.kind === 'reuse') cachedTokens = event.cachedTokens;
+    if (event.kind === 'admit') cachedTokens = event.cachedTokens;
     if (event.kind === 'prompt') positions = event.positions;
     if (event.kind !== 'finish') continue;
     const failure = failureOf(event, signal);

@@ -103,8 +103,7 @@ describe('the engine', () => {
     const [left, kept] = engine.generate([long, sequenceInput()], new AbortController().signal);
     if (!left || !kept) throw new Error('no streams');
     for await (const event of left) {
-      expect(event.kind).toBe('token');
-      break;
+      if (event.kind === 'token') break;
     }
     expect(finishOf(await withDeadline('the other answer', read(kept)))).toMatch(/eos|length/);
     await eventually('the sequence that was left', () => engine.inFlight.running === 0);
@@ -144,6 +143,15 @@ describe('the engine', () => {
     await readAll(engine, [sequenceInput({ maxTokens: 1 })]);
     expect(reports).toHaveLength(1);
     expect(reports[0]).toMatchObject({ kind: 'prefill', batchSize: 1, tokens: 3 });
+  });
+});
+
+describe('a ping', () => {
+  it('is answered by a worker that lives, and not by one that dies', async () => {
+    const engine = await start();
+    expect(await withDeadline('the answer', engine.ping())).toBe(true);
+    await engine.close();
+    expect(await withDeadline('the refusal', engine.ping())).toBe(false);
   });
 });
 

@@ -36,3 +36,7 @@ export function finishOf(events: readonly SequenceEvent[]): string | null {
   const last = events.at(-1);
   return last?.kind === 'finish' ? last.reason : null;
 }
+
+export function cachedTokensOf([first]: readonly SequenceEvent[]): number {
+  return first?.kind === 'admit' ? first.cachedTokens : 0;
+}

@@ -109,8 +109,8 @@ describe('EngineLoop, on the tiny policy', () => {
   it('scores a prompt over several runs, before the first token', () => {
     const promptIds = Array.from({ length: 40 }, (_, index) => 4 + (index % 50));
     const request = sequenceRequest(0, { promptIds, scoreFrom: 1, topLogprobs: 2 });
-    const [prompt, first] = eventsOf(request, 8);
-    const [whole] = eventsOf(request, 64);
+    const [, prompt, first] = eventsOf(request, 8);
+    const [, whole] = eventsOf(request, 64);
     if (prompt?.kind !== 'prompt' || whole?.kind !== 'prompt') throw new Error('no prompt event');
     expect(prompt.positions.map(({ tokenId }) => tokenId)).toEqual(promptIds.slice(1));
     for (const [index, { logprob, top }] of prompt.positions.entries()) {
@@ -123,12 +123,12 @@ describe('EngineLoop, on the tiny policy', () => {
 
   it('scores a prompt and answers nothing when it may draw no tokens', () => {
     const request = sequenceRequest(0, { maxTokens: 0, scoreFrom: 1 });
-    expect(eventsOf(request).map(({ kind }) => kind)).toEqual(['prompt', 'finish']);
+    expect(eventsOf(request).map(({ kind }) => kind)).toEqual(['admit', 'prompt', 'finish']);
   });
 
   it('reports with each token where it stood under the policy and both models', () => {
     const events = eventsOf(sequenceRequest(0, { topLogprobs: 3, maxTokens: 1 }));
-    const [token] = events;
+    const [, token] = events;
     if (token?.kind !== 'token') throw new Error('no token event');
     expect(token.top).toHaveLength(3);
     expect(token.behaviorLogprob).toBeLessThan(0);
@@ -141,6 +141,7 @@ describe('EngineLoop, on the tiny policy', () => {
     const broken = sequenceRequest(0, { promptIds: [4, 1000] });
     const { events, messages } = runAll([broken, sequenceRequest(1, { promptIds: [4, 5] })], 2);
     expect(events.get(0)).toEqual([
+      { kind: 'admit', id: 0, cachedTokens: 0, sinceMs: expect.any(Number) },
       { kind: 'finish', id: 0, reason: 'error', message: 'The model failed.' },
     ]);
     expect(finishOf(events.get(1) ?? [])).toMatch(/eos|length/);
@@ -163,5 +164,18 @@ describe('EngineLoop, on the tiny policy', () => {
       { kind: 'prefill', batchSize: 2, tokens: 5, waiting: 0, running: 2 },
       { kind: 'decode', batchSize: 2, tokens: 2, waiting: 0, running: 0 },
     ]);
+  });
+
+  it('compares one row of a step with the behavior model, where the value model has a say', () => {
+    const compared = (beta: number, extraction: 'kl' | 'entropy') => {
+      const policy = { extraction, beta, q: 'probability' } as const;
+      const { messages } = runAll([sequenceRequest(0, { policy, ignoreEos: true, maxTokens: 20 })]);
+      return messages.flatMap((message) =>
+        message.type === 'step' ? [[message.report.usesValue, message.report.movesArgmax]] : [],
+      );
+    };
+    expect(new Set(compared(0, 'kl').flat())).toEqual(new Set([false, null]));
+    expect(new Set(compared(1e-6, 'kl').flat())).toEqual(new Set([true, false]));
+    expect(compared(50, 'entropy')).toContainEqual([true, true]);
   });
 });

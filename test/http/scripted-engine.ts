@@ -99,6 +99,7 @@ export function scriptedEngine(
     },
     onStep: () => () => {},
     onHealth: () => () => {},
+    ping: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
   return { engine, submitted, cancelled: () => cancelled };

@@ -1,4 +1,5 @@
 import { afterAll, describe, expect, it } from 'vitest';
+import { movesArgmax } from '../../src/policy/argmax.ts';
 import { stepWeights } from '../../src/policy/parameters.ts';
 import type { PolicyRow } from '../../src/policy/policy.ts';
 import { parity } from './parity.ts';
@@ -22,6 +23,10 @@ describe('a step of the policy', () => {
         expect(scores.argmaxWords[0]).toBe(expected.argmax);
         const logNormalizer = scores.logNormalizer[0] ?? NaN;
         expect(logNormalizer).toBeCloseTo(expected.log_normalizer, 4);
+        const behavior = rowAt(scores.behaviorLogprobs, 0);
+        expect(movesArgmax(scores, 0)).toBe(
+          behavior[expected.argmax] !== behavior.reduce((a, b) => Math.max(a, b)),
+        );
         const logprobs = rowAt(scores.scores, 0).map((score) => score - logNormalizer);
         expectCloseWhereKnown(logprobs, expected.logprobs);
         expectCloseWhereKnown(rowAt(scores.behaviorLogprobs, 0), behavior_logprobs);

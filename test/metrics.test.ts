@@ -1,0 +1,145 @@
+import { beforeEach, describe, expect, it } from 'vitest';
+import { type AnswerTimes, createMetrics, type Metrics } from '../src/metrics.ts';
+import { problems, samplesOf } from './exposition.ts';
+
+const ENGINE = {
+  inFlight: { waiting: 3, running: 2 },
+  model: { kvCacheBytes: 4096, maxSequences: 8, maxLength: 128 },
+  manifest: { id: 'tiny' },
+};
+const OWN = 'model_name="tiny",engine="0"';
+
+/** Waited 1 s for its slot, had its first token after 1.5 s and four more in two. */
+const ANSWER: AnswerTimes = {
+  outcome: 'length',
+  promptTokens: 10,
+  cachedTokens: 4,
+  completionTokens: 5,
+  maxTokens: 5,
+  submittedAt: 1000,
+  admittedAt: 2000,
+  firstTokenAt: 2500,
+  lastTokenAt: 4500,
+  endedAt: 4600,
+};
+
+function use(metrics: Metrics): void {
+  metrics.requestServed({ method: 'POST', route: '/v1/completions', status: 200, seconds: 1 });
+  metrics.requestRejected('queue_full');
+  metrics.generationStarted({ promptTokens: 10, beta: 4096 });
+  metrics.tokenGenerated({ seconds: 0.5, isFirst: true, value: 0.25, kl: 0.1 });
+  metrics.tokenGenerated({ seconds: 0.1, isFirst: false, value: null, kl: 0 });
+  metrics.answerEnded(ANSWER);
+  metrics.promptEnded([ANSWER, { ...ANSWER, outcome: 'stop', completionTokens: 3 }]);
+  metrics.loopLagged('engine', 0.002);
+  const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3 };
+  metrics.stepTaken({
+    ...step,
+    kind: 'prefill',
+    batchSize: 1,
+    tokens: 6,
+    usesValue: true,
+    movesArgmax: true,
+  });
+  metrics.stepTaken({
+    ...step,
+    kind: 'decode',
+    batchSize: 2,
+    tokens: 2,
+    usesValue: true,
+    movesArgmax: false,
+  });
+  metrics.stepTaken({
+    ...step,
+    kind: 'decode',
+    batchSize: 2,
+    tokens: 2,
+    usesValue: false,
+    movesArgmax: null,
+  });
+}
+
+describe('the metrics', () => {
+  let metrics: Metrics;
+  let text: string;
+  beforeEach(async () => {
+    metrics = createMetrics(ENGINE);
+    use(metrics);
+    text = await metrics.registry.metrics();
+  });
+
+  function value(sample: string): number | undefined {
+    return samplesOf(text).get(sample);
+  }
+
+  it("are in Prometheus' format, and named as its linter wants", () => {
+    // vLLM's names have a colon, and one of its histograms ends like a counter.
+    const allowed = /^(vllm:\w+: has a colon|vllm:iteration_tokens_total: is no counter .*)$/;
+    expect(problems(text).filter((problem) => !allowed.test(problem))).toEqual([]);
+  });
+
+  it('say how often the value model moved the best token', () => {
+    expect(value('qsft_argmax_compared_total')).toBe(2);
+    expect(value('qsft_argmax_moved_total')).toBe(1);
+    const steps = (models: string) =>
+      value(`qsft_step_duration_seconds_count{kind="decode",models="${models}"}`);
+    expect([steps('both'), steps('behavior')]).toEqual([1, 1]);
+  });
+
+  it('tell betas of thousands apart', () => {
+    expect(value('qsft_beta_bucket{le="2048"}')).toBe(0);
+    expect(value('qsft_beta_bucket{le="4096"}')).toBe(1);
+  });
+
+  it("have vLLM's core by its names, labels and buckets", () => {
+    const expected = {
+      num_requests_running: 2,
+      num_requests_waiting: 3,
+      kv_cache_usage_perc: 0.25,
+      num_preemptions_total: 0,
+      prefix_cache_queries_total: 30,
+      prefix_cache_hits_total: 12,
+      prompt_tokens_total: 30,
+      generation_tokens_total: 2,
+      time_to_first_token_seconds_sum: 0.5,
+      inter_token_latency_seconds_sum: 0.1,
+      request_time_per_output_token_seconds_sum: 0.5,
+      e2e_request_latency_seconds_sum: 3.6,
+      request_queue_time_seconds_sum: 1,
+      request_prefill_time_seconds_sum: 0.5,
+      request_decode_time_seconds_sum: 2,
+      request_inference_time_seconds_sum: 2.5,
+      request_prompt_tokens_sum: 10,
+      request_generation_tokens_sum: 5,
+      request_max_num_generation_tokens_sum: 5,
+      request_prefill_kv_computed_tokens_sum: 6,
+      request_params_max_tokens_sum: 5,
+      request_params_n_sum: 2,
+      iteration_tokens_total_sum: 10,
+    };
+    const found = Object.fromEntries(
+      Object.keys(expected).map((name) => [name, value(`vllm:${name}{${OWN}}`)]),
+    );
+    expect(found).toEqual(expected);
+    expect(value(`vllm:request_success_total{${OWN},finished_reason="length"}`)).toBe(1);
+    const buckets = (name: string) =>
+      [...samplesOf(text).keys()].flatMap(
+        (sample) => new RegExp(`^vllm:${name}_bucket{le="([^"]+)"`).exec(sample)?.[1] ?? [],
+      );
+    expect(buckets('request_prompt_tokens').join()).toBe('1,2,5,10,20,50,100,+Inf');
+    expect(buckets('e2e_request_latency_seconds').slice(0, 3)).toEqual(['0.3', '0.5', '0.8']);
+    expect(buckets('time_to_first_token_seconds')).toHaveLength(23);
+  });
+
+  it('have nothing of vLLM where that is off', async () => {
+    const own = createMetrics(ENGINE, false);
+    use(own);
+    expect(await own.registry.metrics()).not.toContain('vllm:');
+  });
+
+  it('grow no new series with what they measure', async () => {
+    const before = samplesOf(text).size;
+    use(metrics);
+    expect(samplesOf(await metrics.registry.metrics()).size).toBe(before);
+  });
+});

@@ -17,6 +17,7 @@ from qsft.record import RECORD_FILE, read_record, reserved_token_ids
 _CHOICES = ", ".join(get_args(Precision))
 _CHOSEN: dict[Precision, str] = {
     "fp32": "everything in float32",
+    "fp16": "everything but the combination in float16, cache included: for `--device cuda`",
     "int8": "weights and activations of every product in 8 bits, a scale for each column and each"
     " row, the head's activations in 16; a tied embedding reads the head's weights; attention,"
     " norms and cache in float32",
@@ -26,9 +27,9 @@ _CHOSEN: dict[Precision, str] = {
 
 
 def _precision(name: str) -> str:
-    if name in ("fp16", "bf16"):
+    if name == "bf16":
         raise argparse.ArgumentTypeError(
-            f"{name}: the CPU kernels compute in float32 and would only convert to and fro;"
+            f"{name}: the CPU, which verifies every export, has no attention in it;"
             f" choose from {_CHOICES}"
         )
     if name not in get_args(Precision):

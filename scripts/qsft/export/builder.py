@@ -18,7 +18,7 @@ import onnx
 from onnx import ModelProto
 from transformers import AutoConfig
 
-from qsft.export.contract import TOKENIZER_FILES, Precision
+from qsft.export.contract import CUDA_PRECISIONS, TOKENIZER_FILES, Precision
 from qsft.export.options import ExportError
 
 CONFIG_FILE = "config.json"
@@ -60,7 +60,9 @@ def build_decoder(checkpoint: Path, name: str, precision: Precision, out: Path) 
 
     with TemporaryDirectory() as staging:
         source = _stage(checkpoint, name, Path(staging))
-        where = ("", str(source), str(out), precision, "cpu", str(Path(staging) / "cache"))
+        # For the CPU the builder knows no attention in float16.
+        device = "cuda" if precision in CUDA_PRECISIONS else "cpu"
+        where = ("", str(source), str(out), precision, device, str(Path(staging) / "cache"))
         try:
             with _silence():
                 create_model(*where, **parse_extra_options(*where, list(BUILDER_OPTIONS)))

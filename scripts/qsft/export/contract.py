@@ -2,10 +2,13 @@
 
 from typing import Literal
 
-Precision = Literal["fp32", "int8", "int4"]
+Precision = Literal["fp32", "fp16", "int8", "int4"]
+CacheType = Literal["float32", "float16"]
 ModelRole = Literal["behavior", "value"]
 
 FORMAT_VERSION = 2
+TWIN_PRECISIONS: tuple[Precision, ...] = ("fp32", "int4")
+CUDA_PRECISIONS: tuple[Precision, ...] = ("fp16",)  # the others' attention is float32
 MODEL_ROLES: tuple[ModelRole, ...] = ("behavior", "value")
 
 # Inputs that both models share; B rows of S tokens, N scored positions.
@@ -19,6 +22,11 @@ SHARED_INPUTS = (INPUT_IDS, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, SCORE_INDEX)
 USE_VALUE = "use_value"  # bool ()
 
 LOGITS = "logits"  # float32 (N, V): the only output of one model beside its cache
+
+
+def cache_type(precision: Precision) -> CacheType:
+    """The numbers of the KV cache: what attention computes in."""
+    return "float16" if precision == "fp16" else "float32"
 
 
 def past_name(layer: int, part: str) -> str:

@@ -46,7 +46,8 @@ def adapt_decoder(built: BuiltDecoder, weights: str) -> ModelProto:
     for layer, node in enumerate(attention):
         _rewire_attention(node, layer)
     _score_selected_positions(graph)
-    _declare_interface(graph, built.shape)
+    _score_in_float32(graph)
+    _declare_interface(graph, built.shape, _element_type(built.model, "past_key_values"))
     prune_unused(graph)
     for initializer in graph.initializer:
         _read_from(initializer, weights)
@@ -81,7 +82,25 @@ def _score_selected_positions(graph: GraphProto) -> None:
         graph.node.insert(head + offset, node)
 
 
-def _declare_interface(graph: GraphProto, shape: DecoderShape) -> None:
+def _score_in_float32(graph: GraphProto) -> None:
+    """The combination takes logits in float32, whatever the model computes in."""
+    [logits] = [output for output in graph.output if output.name == LOGITS]
+    if logits.type.tensor_type.elem_type == TensorProto.FLOAT:
+        return
+    own = "/score/logits"
+    for node in graph.node:
+        node.output[:] = [own if name == LOGITS else name for name in node.output]
+    cast = helper.make_node("Cast", [own], [LOGITS], "/score/Cast", to=TensorProto.FLOAT)
+    graph.node.append(cast)
+
+
+def _element_type(model: ModelProto, prefix: str) -> int:
+    """Of the first input so named."""
+    found = next(value for value in model.graph.input if value.name.startswith(prefix))
+    return int(found.type.tensor_type.elem_type)
+
+
+def _declare_interface(graph: GraphProto, shape: DecoderShape, cache_type: int) -> None:
     """Replace the declared inputs and outputs; inferred shapes inside no longer hold."""
     parts = [(layer, part) for layer in range(shape.layers) for part in ("key", "value")]
     cache: Shape = ["batch", shape.kv_heads, "cache_length", shape.head_dim]
@@ -92,13 +111,13 @@ def _declare_interface(graph: GraphProto, shape: DecoderShape) -> None:
             _tensor(SEQLENS_K, TensorProto.INT32, ["batch"]),
             _tensor(TOTAL_SEQUENCE_LENGTH, TensorProto.INT32, []),
             _tensor(SCORE_INDEX, TensorProto.INT64, ["scored"]),
-            *(_tensor(past_name(*part), TensorProto.FLOAT, cache) for part in parts),
+            *(_tensor(past_name(*part), cache_type, cache) for part in parts),
         ]
     )
     graph.output.extend(
         [
             _tensor(LOGITS, TensorProto.FLOAT, ["scored", shape.vocab_size]),
-            *(_tensor(present_name(*part), TensorProto.FLOAT, cache) for part in parts),
+            *(_tensor(present_name(*part), cache_type, cache) for part in parts),
         ]
     )
 

@@ -24,6 +24,7 @@ class Limits:
 
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(mean_kl=1e-6, logits=1e-3, schedule=1e-3),
+    "fp16": Limits(mean_kl=1e-3, logits=0.1, schedule=0.05),
     "int8": Limits(mean_kl=0.05, logits=np.inf, schedule=0.1),
     "int4": Limits(mean_kl=0.5, logits=np.inf, schedule=0.1),
 }

@@ -12,6 +12,8 @@ from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUEN
 
 Array = NDArray[np.generic]
 
+CACHE_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+
 
 @dataclass(frozen=True)
 class Chunk:
@@ -31,12 +33,12 @@ class GraphRunner:
             str(path), options, providers=["CPUExecutionProvider"]
         )
         self._cache_length = cache_length
-        self.caches: dict[str, NDArray[np.float32]] = {}
+        self.caches: dict[str, NDArray[np.floating]] = {}
         for value in self._session.get_inputs():
             if "past." in value.name:
                 _, kv_heads, _, head_dim = value.shape
                 shape = (slots, kv_heads, cache_length, head_dim)
-                self.caches[value.name] = np.zeros(shape, dtype=np.float32)
+                self.caches[value.name] = np.zeros(shape, CACHE_TYPES[value.type])
         self._flags = {
             value.name: np.array(True)
             for value in self._session.get_inputs()
@@ -77,7 +79,7 @@ class GraphRunner:
             binding.bind_cpu_input(name, array)
         for past, cache in self.caches.items():
             slots = cache[:rows]  # the batch is the outermost axis: a contiguous view
-            place = ("cpu", 0, np.float32, slots.shape, slots.ctypes.data)
+            place = ("cpu", 0, cache.dtype.type, slots.shape, slots.ctypes.data)
             binding.bind_input(past, *place)
             binding.bind_output(past.replace("past.", "present."), *place)
         for name in self._outputs:

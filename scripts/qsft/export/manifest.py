@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from qsft.export.builder import DecoderShape
-from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole
+from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole, cache_type
 from qsft.export.options import ExportError, ExportOptions, PrecisionCost, Verification
 
 
@@ -58,7 +58,7 @@ def _manifest(
         "prompt_prefix": options.prompt_prefix,
         **_chat(options),
         **_fill_in_the_middle(options),
-        "kv_cache": {"dtype": "float32"}
+        "kv_cache": {"dtype": cache_type(options.precision)}
         | {
             role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}
             for role, s in shapes.items()

@@ -15,6 +15,7 @@ from qsft.export.contract import (
     MODEL_ROLES,
     STEP_FILE,
     TOKENIZER_FILES,
+    TWIN_PRECISIONS,
     ModelRole,
     Precision,
     graph_file,
@@ -42,8 +43,11 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         raise ExportError(f"{out} exists already")
     if options.twin and not has_adapters(checkpoint):
         raise ExportError(f"{checkpoint} has no base/: only adapters on one base can be twins")
-    if options.twin and options.precision == "int8":
-        raise ExportError("int8 has no form for twins: choose fp32 or int4, or no twins")
+    if options.twin and options.precision not in TWIN_PRECISIONS:
+        choices = " or ".join(TWIN_PRECISIONS)
+        raise ExportError(
+            f"{options.precision} has no form for twins: choose {choices}, or no twins"
+        )
     with merged_checkpoint(checkpoint) as merged:
         return _export_models(checkpoint, merged, out, options)
 

@@ -11,13 +11,20 @@ export type Status = Pointer | null;
 /** Where a function leaves the one word (pointer, size or enum) it hands back. */
 export type OutWord = BigUint64Array;
 
-/** The release that brought the newest function below; `GetApi` refuses older libraries. */
+/** No function below is newer than this release; `GetApi` refuses older libraries. */
 export const apiVersion = 23;
 
 export interface OrtApi {
   GetErrorMessage(status: Pointer): string;
   CreateEnv(logSeverity: number, logId: string, out: OutWord): Status;
   CreateSession(env: Pointer, path: string, options: Pointer, out: OutWord): Status;
+  CreateSessionFromArray(
+    env: Pointer,
+    model: Uint8Array,
+    byteLength: number,
+    options: Pointer,
+    out: OutWord,
+  ): Status;
   CreateSessionOptions(out: OutWord): Status;
   SetIntraOpNumThreads(options: Pointer, threads: number): Status;
   SessionGetInputCount(session: Pointer, out: OutWord): Status;
@@ -63,6 +70,7 @@ export interface OrtApi {
   ReleaseValue(value: Pointer): void;
   ReleaseTypeInfo(typeInfo: Pointer): void;
   ReleaseSessionOptions(options: Pointer): void;
+  AddSessionConfigEntry(options: Pointer, key: string, value: string): Status;
   CreateAllocator(session: Pointer, memoryInfo: Pointer, out: OutWord): Status;
   ReleaseAllocator(allocator: Pointer): void;
   RunWithBinding(session: Pointer, runOptions: null, binding: Pointer): Status;
@@ -79,13 +87,6 @@ export interface OrtApi {
     count: number,
   ): Status;
   ReleaseCUDAProviderOptions(cudaOptions: Pointer): void;
-  CopyTensors(
-    env: Pointer,
-    sources: BigUint64Array,
-    targets: BigUint64Array,
-    stream: null,
-    count: number,
-  ): Status;
 }
 
 const pointer = 'void *';
@@ -96,6 +97,7 @@ const signatures: Record<keyof OrtApi, readonly [number, string, readonly string
   GetErrorMessage: [2, 'str', [pointer]],
   CreateEnv: [3, pointer, ['int', 'str', pointer]],
   CreateSession: [7, pointer, [pointer, path, pointer, pointer]],
+  CreateSessionFromArray: [8, pointer, [pointer, pointer, 'size_t', pointer, pointer]],
   CreateSessionOptions: [10, pointer, [pointer]],
   SetIntraOpNumThreads: [24, pointer, [pointer, 'int']],
   SessionGetInputCount: [30, pointer, [pointer, pointer]],
@@ -125,6 +127,7 @@ const signatures: Record<keyof OrtApi, readonly [number, string, readonly string
   ReleaseValue: [96, 'void', [pointer]],
   ReleaseTypeInfo: [98, 'void', [pointer]],
   ReleaseSessionOptions: [100, 'void', [pointer]],
+  AddSessionConfigEntry: [130, pointer, [pointer, 'str', 'str']],
   CreateAllocator: [131, pointer, [pointer, pointer, pointer]],
   ReleaseAllocator: [132, 'void', [pointer]],
   RunWithBinding: [133, pointer, [pointer, pointer, pointer]],
@@ -136,7 +139,6 @@ const signatures: Record<keyof OrtApi, readonly [number, string, readonly string
   CreateCUDAProviderOptions: [205, pointer, [pointer]],
   UpdateCUDAProviderOptions: [206, pointer, [pointer, 'str *', 'str *', 'size_t']],
   ReleaseCUDAProviderOptions: [208, 'void', [pointer]],
-  CopyTensors: [386, pointer, [pointer, pointer, pointer, pointer, 'size_t']],
 };
 
 /** Turns the table at `address` into functions. */

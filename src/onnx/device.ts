@@ -1,4 +1,5 @@
 // Where a session runs: `cpu`, `cuda` or `cuda:N`.
+import { explainCudaFailure } from './cuda-failure.ts';
 import type { Handle, Runtime } from './runtime.ts';
 
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly index: number };
@@ -14,27 +15,28 @@ export function deviceName(device: Device): string {
   return device.kind === 'cpu' ? 'cpu' : `cuda:${device.index}`;
 }
 
-/** Adds the device's execution provider; the CPU's is always there. */
+/** Adds the device's execution provider; the CPU's is always there, and only for itself. */
 export function appendProvider(runtime: Runtime, options: Handle, device: Device): void {
   if (device.kind === 'cpu') return;
   const { api } = runtime;
+  const cuda = runtime.own(api.CreateCUDAProviderOptions, api.ReleaseCUDAProviderOptions);
   try {
-    const cuda = runtime.own(api.CreateCUDAProviderOptions, api.ReleaseCUDAProviderOptions);
-    try {
-      // The cache is one allocation for good: growing the arena by powers of two would only waste memory.
-      const keys = ['device_id', 'arena_extend_strategy'];
-      const values = [String(device.index), 'kSameAsRequested'];
-      runtime.check(api.UpdateCUDAProviderOptions(cuda.pointer, keys, values, keys.length));
-      runtime.check(
-        api.SessionOptionsAppendExecutionProvider_CUDA_V2(options.pointer, cuda.pointer),
-      );
-    } finally {
-      cuda.release();
-    }
-  } catch (cause) {
-    throw new Error(
-      `device is "${deviceName(device)}", but ${runtime.libraryPath} cannot use CUDA; give the path of an ONNX Runtime built with it. ${cause instanceof Error ? cause.message : ''}`,
-      { cause },
-    );
+    // The cache is one allocation for good: growing the arena by powers of two would only waste memory.
+    const keys = ['device_id', 'arena_extend_strategy'];
+    const values = [String(device.index), 'kSameAsRequested'];
+    runtime.check(api.UpdateCUDAProviderOptions(cuda.pointer, keys, values, keys.length));
+    runtime.check(api.SessionOptionsAppendExecutionProvider_CUDA_V2(options.pointer, cuda.pointer));
+  } finally {
+    cuda.release();
   }
+  runtime.check(api.AddSessionConfigEntry(options.pointer, 'session.disable_cpu_ep_fallback', '1'));
+}
+
+/** The error with its cause in words, where it is the device's. */
+export function explainDeviceError(error: unknown, runtime: Runtime, device: Device): unknown {
+  if (device.kind === 'cpu' || !(error instanceof Error)) return error;
+  const reason = explainCudaFailure(error.message);
+  if (reason === null) return error;
+  const what = `device is "${deviceName(device)}", but ${runtime.libraryPath} cannot use it`;
+  return new Error(`${what}: ${reason}.`, { cause: error });
 }

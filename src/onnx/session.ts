@@ -1,7 +1,7 @@
 // One graph, loaded for one device, and what it says of its inputs and outputs.
 import koffi from 'koffi';
 import type { OutWord, Pointer, Status } from './api.ts';
-import { appendProvider, type Device } from './device.ts';
+import { appendProvider, type Device, explainDeviceError } from './device.ts';
 import { type ElementType, elementTypeOf } from './element-type.ts';
 import type { Handle, Runtime } from './runtime.ts';
 
@@ -25,7 +25,8 @@ export class Session {
   readonly outputs: readonly GraphValue[];
   readonly #session: Handle;
 
-  constructor(runtime: Runtime, path: string, settings: SessionSettings) {
+  /** Of the file at a path, or of a model's bytes. */
+  constructor(runtime: Runtime, model: string | Uint8Array, settings: SessionSettings) {
     const { api } = runtime;
     this.runtime = runtime;
     const options = runtime.own(api.CreateSessionOptions, api.ReleaseSessionOptions);
@@ -33,9 +34,11 @@ export class Session {
       runtime.check(api.SetIntraOpNumThreads(options.pointer, settings.threads));
       appendProvider(runtime, options, settings.device);
       this.#session = runtime.own(
-        (out) => api.CreateSession(runtime.env.pointer, path, options.pointer, out),
+        (out) => createSession(runtime, model, options, out),
         api.ReleaseSession,
       );
+    } catch (error) {
+      throw explainDeviceError(error, runtime, settings.device);
     } finally {
       options.release();
     }
@@ -71,6 +74,17 @@ export class Session {
       ...readType(runtime, (out) => typeInfo(session, index, out)),
     }));
   }
+}
+
+function createSession(
+  { api, env }: Runtime,
+  model: string | Uint8Array,
+  options: Handle,
+  out: OutWord,
+): Status {
+  return typeof model === 'string'
+    ? api.CreateSession(env.pointer, model, options.pointer, out)
+    : api.CreateSessionFromArray(env.pointer, model, model.byteLength, options.pointer, out);
 }
 
 function readName(runtime: Runtime, call: (allocator: Pointer, out: OutWord) => Status): string {

@@ -13,6 +13,7 @@ const memoryTypeDefault = 0;
 /** One allocator of ONNX Runtime's and the description of the memory it gives. */
 export class Memory {
   readonly runtime: Runtime;
+  readonly device: Device;
   readonly isHost: boolean;
   readonly info: Handle;
   readonly #allocator: Handle;
@@ -22,6 +23,7 @@ export class Memory {
     const { api } = runtime;
     const [name, index] = device.kind === 'cpu' ? ['Cpu', 0] : ['Cuda', device.index];
     this.runtime = runtime;
+    this.device = device;
     this.isHost = device.kind === 'cpu';
     this.info = runtime.own(
       (out) => api.CreateMemoryInfo(name, deviceAllocator, index, memoryTypeDefault, out),

@@ -1,6 +1,6 @@
 // The keys and values of both models for a fixed number of slots: one allocation a tensor, made at start, written in
 // place by the graph. A slot is one index of the outermost axis, so neighbouring slots are one contiguous view.
-import { copyTensors } from '../onnx/copy.ts';
+import { TensorCopy } from '../onnx/copy.ts';
 import { elementBytes } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
 import { kvTensors } from './graph-contract.ts';
@@ -32,16 +32,16 @@ export class KvCache {
   /** Tokens a slot holds. */
   readonly length: number;
   readonly byteLength: number;
-  readonly #memory: Memory;
   readonly #buffers: readonly KvBuffer[];
   /** Where a swap keeps one side: a head of one slot on the host, a whole slot on a device. */
   readonly #spare: readonly Tensor[];
   readonly #spareHead: Uint8Array;
+  /** Null on the host. */
+  readonly #copy: TensorCopy | null;
 
   constructor(memory: Memory, manifest: PolicyManifest, slots: number, length: number) {
     const { dtype } = manifest.kv_cache;
     this.length = length;
-    this.#memory = memory;
     this.#buffers = kvTensors(manifest).map(({ pastName, presentName, heads, headSize }) => {
       const tensor = memory.allocate(dtype, [slots, heads, length, headSize]);
       // Writing the zeros takes the memory now, so a cache that does not fit fails at start and not under load.
@@ -52,6 +52,8 @@ export class KvCache {
     this.#spare = memory.isHost
       ? []
       : this.#buffers.map(({ tensor }) => memory.allocate(dtype, [1, ...tensor.shape.slice(1)]));
+    const elementTypes = this.#buffers.map(() => dtype);
+    this.#copy = memory.isHost ? null : new TensorCopy(memory.runtime, memory.device, elementTypes);
     const tensors = [...this.#buffers.map(({ tensor }) => tensor), ...this.#spare];
     this.byteLength = tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
     const headBytes = this.#buffers.map(({ slotBytes, heads }) => slotBytes / heads);
@@ -69,23 +71,26 @@ export class KvCache {
 
   /** Slot `to` takes the first `tokens` tokens of slot `from`. */
   copy(from: number, to: number, tokens: number): void {
-    if (this.#memory.isHost) this.#onHost(from, to, tokens, copyBytes);
-    else this.#onDevice([from, to], (source, target) => this.#copyTensors(source, target));
+    const copy = this.#copy;
+    if (copy === null) this.#onHost(from, to, tokens, copyBytes);
+    else this.#onDevice([from, to], (source, target) => copy.copy(source, target));
   }
 
   /** Each of two slots takes the first `tokens` tokens of the other. */
   swap(one: number, other: number, tokens: number): void {
-    if (this.#memory.isHost) this.#onHost(one, other, tokens, this.#swapBytes);
+    const copy = this.#copy;
+    if (copy === null) this.#onHost(one, other, tokens, this.#swapBytes);
     else {
       this.#onDevice([one, other], (first, second) => {
-        this.#copyTensors(first, this.#spare);
-        this.#copyTensors(second, first);
-        this.#copyTensors(this.#spare, second);
+        copy.copy(first, this.#spare);
+        copy.copy(second, first);
+        copy.copy(this.#spare, second);
       });
     }
   }
 
   release(): void {
+    this.#copy?.release();
     for (const tensor of this.#spare) tensor.release();
     for (const { tensor } of this.#buffers) tensor.release();
   }
@@ -125,10 +130,6 @@ export class KvCache {
     } finally {
       for (const view of [...first, ...second]) view.release();
     }
-  }
-
-  #copyTensors(sources: readonly Tensor[], targets: readonly Tensor[]): void {
-    copyTensors(this.#memory.runtime, sources, targets);
   }
 }
 

@@ -1,6 +1,6 @@
 // From a folder to a policy ready to step. Refuses, in one sentence, whatever could not be served.
 import { join } from 'node:path';
-import { deviceName, parseDevice } from '../onnx/device.ts';
+import { type Device, deviceName, parseDevice } from '../onnx/device.ts';
 import { Runtime } from '../onnx/runtime.ts';
 import { Session } from '../onnx/session.ts';
 import { Memory } from '../onnx/tensor.ts';
@@ -29,6 +29,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
   const device = parseDevice(settings.device);
   const manifest = readManifest(modelFolder);
   const maxLength = checkLength(settings.maxLength, manifest);
+  checkDevice(device, manifest);
   verifyFiles(modelFolder, manifest);
 
   // Released in the opposite order: views before memory, memory before the session, the session before its environment.
@@ -66,6 +67,15 @@ export function loadPolicy(settings: PolicySettings): Policy {
   } catch (error) {
     release();
     throw error;
+  }
+}
+
+/** Attention on CUDA takes 16 bits only: with more it would run on the CPU, and the cache cross over at every step. */
+function checkDevice(device: Device, { id, kv_cache: { dtype } }: PolicyManifest): void {
+  if (device.kind === 'cuda' && dtype === 'float32') {
+    throw new Error(
+      `device is "${deviceName(device)}", and the KV cache of ${id} is float32: CUDA's attention takes float16 or bfloat16. Export it with --precision fp16.`,
+    );
   }
 }
 

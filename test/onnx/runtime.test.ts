@@ -51,7 +51,7 @@ describe('with a session', () => {
   it('refuses CUDA where the library has no provider for it', () => {
     const device = { kind: 'cuda', index: 0 } as const;
     expect(() => new Session(runtime, graphPath, { device, threads: 1 })).toThrow(
-      /^device is "cuda:0", but .* cannot use CUDA/,
+      /^device is "cuda:0", but .* cannot use it: libonnxruntime_providers_shared.so is not beside it/,
     );
   });
 

@@ -98,4 +98,10 @@ describe('loadPolicy', () => {
       'device is "tpu": it must be cpu, cuda or cuda:N.',
     );
   });
+
+  it('refuses to run attention in float32 on CUDA, which would fall back to the CPU', () => {
+    expect(() => loadTinyPolicy({ device: 'cuda:1' })).toThrow(
+      'device is "cuda:1", and the KV cache of tiny is float32: CUDA\'s attention takes float16 or bfloat16. Export it with --precision fp16.',
+    );
+  });
 });

@@ -40,6 +40,7 @@ async function install(target: string): Promise<string> {
   if (platform === undefined) {
     throw new Error(`${project} has no wheel for ${machine}: only ${Object.keys(platforms)}.`);
   }
+  // biome-ignore lint/style/noProcessEnv: pip's own setting, and this is a command.
   const index = env.PIP_INDEX_URL ?? 'https://pypi.org/simple';
   const wheel = await findWheel(index, project, await pinnedVersion(), platform);
   await mkdir(target, { recursive: true });

@@ -13,8 +13,9 @@ export function contentField(textTypes: readonly string[]) {
     .object(
       {
         type: textField(),
-        text: messageText().optional(),
-        refusal: messageText().optional(),
+        // The Agents SDK sends a null beside the other.
+        text: messageText().nullish(),
+        refusal: messageText().nullish(),
       },
       'must be an object',
     )
@@ -22,7 +23,7 @@ export function contentField(textTypes: readonly string[]) {
       if (!textTypes.includes(type)) {
         const message = `must be ${textTypes.join(' or ')}: only text is taken`;
         context.addIssue({ code: 'custom', path: ['type'], message });
-      } else if (text === undefined && refusal === undefined) {
+      } else if (text == null && refusal == null) {
         context.addIssue({ code: 'custom', path: ['text'], message: 'must be a string' });
       }
     });

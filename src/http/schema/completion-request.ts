@@ -16,6 +16,8 @@ import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
 import { constraintFields } from './tool-fields.ts';
 
+const TRUNCATION = 'must be -1 or an integer above 0';
+
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
 export function completionRequestSchema(limits: Limits) {
@@ -62,8 +64,8 @@ export function completionRequestSchema(limits: Limits) {
           'Report the ids of the tokens of each answer, the one that ended it included, and of its prompt.',
         default: false,
       }),
-      truncate_prompt_tokens: integerField(-1, MAX_INT32)
-        .refine((count) => count !== 0, { error: 'must be -1 or at least 1' })
+      truncate_prompt_tokens: z
+        .union([z.literal(-1), z.int(TRUNCATION).min(1, TRUNCATION)], TRUNCATION)
         .nullish()
         .meta({
           description:

@@ -102,6 +102,7 @@ function badWordsField({ maxTokenIds, maxStopChars }: Limits) {
 function logitBiasField({ maxTokenIds }: Limits) {
   return z
     .record(z.string(), numberField(-100, 100), 'must be an object')
+    .meta({ propertyNames: { type: 'string', pattern: TOKEN_ID.source } })
     .superRefine((biases, context) => {
       const keys = Object.keys(biases);
       const wrong = keys.find((key) => !TOKEN_ID.test(key));

@@ -1,68 +1,49 @@
 // The official client as an agent with a tool, over chat completions and over responses. The answers are scripted,
 // so that the agent has something to call; everything between them and the client is real.
-import type { Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { chatApp, WEATHER, WEATHER_CALL } from '../http/chat-app.ts';
+import { WEATHER } from '../http/chat-app.ts';
+import type { ScriptedServer } from './scripted-server.ts';
+import { ANSWER, QUESTION, serveWeather, weatherIn } from './weather.ts';
 
-let server: Server;
+let server: ScriptedServer;
 let client: OpenAI;
 
 beforeAll(async () => {
-  const { app } = chatApp((prompt) =>
-    prompt.includes('[tool]sun') ? 'It is sunny in Bonn.' : `Let me look.\n${WEATHER_CALL}`,
-  );
-  server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-  const { port } = server.address() as AddressInfo;
-  client = new OpenAI({ baseURL: `http://127.0.0.1:${port}/v1`, apiKey: 'none', maxRetries: 0 });
+  server = await serveWeather();
+  client = new OpenAI({ baseURL: server.baseURL, apiKey: 'none', maxRetries: 0 });
 });
 
-afterAll(() => {
-  server?.closeAllConnections();
-  server?.close();
-});
+afterAll(() => server?.stop());
 
 describe('an agent', () => {
-  it('finishes its task over chat completions', async () => {
-    const runner = client.chat.completions.runTools({
-      model: 'tiny',
-      messages: [{ role: 'user', content: 'Weather in Bonn?' }],
-      tools: [
-        {
-          type: 'function',
-          function: {
-            ...WEATHER.function,
-            parse: JSON.parse,
-            function: ({ city }: { city: string }) => (city === 'Bonn' ? 'sun' : 'unknown'),
-          },
+  const task = {
+    model: 'tiny',
+    messages: [{ role: 'user' as const, content: QUESTION }],
+    tools: [
+      {
+        type: 'function' as const,
+        function: {
+          ...WEATHER.function,
+          parse: JSON.parse,
+          function: ({ city }: { city: string }) => weatherIn(city),
         },
-      ],
-    });
-    expect(await runner.finalContent()).toBe('It is sunny in Bonn.');
+      },
+    ],
+  };
+
+  it('finishes its task over chat completions', async () => {
+    const runner = client.chat.completions.runTools(task);
+    expect(await runner.finalContent()).toBe(ANSWER);
   });
 
   it('finishes its task over streamed chat completions', async () => {
-    const runner = client.chat.completions.runTools({
-      model: 'tiny',
-      stream: true,
-      messages: [{ role: 'user', content: 'Weather in Bonn?' }],
-      tools: [
-        {
-          type: 'function',
-          function: { ...WEATHER.function, parse: JSON.parse, function: () => 'sun' },
-        },
-      ],
-    });
-    expect(await runner.finalContent()).toBe('It is sunny in Bonn.');
+    const runner = client.chat.completions.runTools({ ...task, stream: true });
+    expect(await runner.finalContent()).toBe(ANSWER);
   });
 
   it.each(['whole', 'streamed'] as const)('finishes its task over %s responses', async (way) => {
-    const input: OpenAI.Responses.ResponseInputItem[] = [
-      { role: 'user', content: 'Weather in Bonn?' },
-    ];
+    const input: OpenAI.Responses.ResponseInputItem[] = [{ role: 'user', content: QUESTION }];
     const body = {
       model: 'tiny',
       input,
@@ -82,7 +63,7 @@ describe('an agent', () => {
       input.push({ type: 'function_call_output', call_id: item.call_id, output: 'sun' });
     }
     const second = await ask();
-    expect(second.output_text).toBe('It is sunny in Bonn.');
+    expect(second.output_text).toBe(ANSWER);
     expect(second.status).toBe('completed');
   });
 });

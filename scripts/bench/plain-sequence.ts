@@ -14,6 +14,7 @@ export function plainSequence(
     policy: { extraction: 'kl', beta: 1, q: 'probability' },
     sampling: { temperature, topK: 0, topP: 1, minP: 0, seed: [1, 0], choice },
     priority: 0,
+    caller: null,
     cacheScope: '',
     edits: null,
     ignoreEos: true,

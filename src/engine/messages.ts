@@ -36,7 +36,9 @@ export interface SequenceRequest {
   readonly details: boolean;
   /** Also score the prompt tokens from this one on, at least 1 because nothing predicts the first; null scores none. */
   readonly scoreFrom: number | null;
-  /** Lower ones get a slot first; of equals, the first to come. */
+  /** Whose it is: callers take turns. Null is a caller like others. */
+  readonly caller: string | null;
+  /** Of one caller's, lower ones get a slot first; of equals, the first to come. */
   readonly priority: number;
   /** Sequences of different scopes never reuse what the other has cached. */
   readonly cacheScope: string;

@@ -3,7 +3,7 @@
 // Promises of every plan:
 // - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
-// - priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
+// - callers take turns, and of each priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
 //   and with tokens in the cache a sequence is prefilled alone;
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
@@ -14,7 +14,7 @@ import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 import { longestPrefix, type PrefixMatch, type Prompt, sharedTokens } from './prefix-index.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
 import { type SlotMove, SlotTable } from './slot-table.ts';
-import { enqueue } from './waiting-line.ts';
+import { WaitingLine } from './waiting-line.ts';
 
 export interface SchedulerLimits extends Vocabulary {
   /** Slots of the cache. */
@@ -53,7 +53,7 @@ export interface Outcome {
 export class Scheduler {
   readonly #limits: SchedulerLimits;
   readonly #slots: SlotTable;
-  readonly #waiting: Sequence[] = [];
+  readonly #waiting = new WaitingLine();
   #prefilling: readonly Sequence[] = [];
   #decoding: readonly Sequence[] = [];
   #admitted: Sequence[] = [];
@@ -73,17 +73,13 @@ export class Scheduler {
   }
 
   submit(request: SequenceRequest): void {
-    enqueue(this.#waiting, createSequence(request, this.#limits));
+    this.#waiting.push(createSequence(request, this.#limits));
   }
 
   /** Between commit and plan. False when the sequence has already finished. */
   cancel(id: number): boolean {
+    if (this.#waiting.remove(id)) return true;
     const isIt = ({ request }: Sequence): boolean => request.id === id;
-    const waiting = this.#waiting.findIndex(isIt);
-    if (waiting >= 0) {
-      this.#waiting.splice(waiting, 1);
-      return true;
-    }
     const sequence = this.#prefilling.find(isIt) ?? this.#decoding.find(isIt);
     if (!sequence) return false;
     this.#prefilling = this.#prefilling.filter((other) => other !== sequence);
@@ -123,7 +119,10 @@ export class Scheduler {
   fail({ kind, rows }: StepPlan): readonly Sequence[] {
     if (kind === 'prefill') this.#prefilling = [];
     else this.#decoding = [];
-    for (const sequence of rows) this.#slots.release(sequence);
+    for (const sequence of rows) {
+      this.#waiting.settle(sequence);
+      this.#slots.release(sequence);
+    }
     return rows;
   }
 
@@ -156,7 +155,7 @@ export class Scheduler {
     if (!head || this.#free === 0) return;
     const match = this.#match(head);
     const group = match === null ? this.#group() : [head];
-    this.#waiting.splice(0, group.length);
+    this.#waiting.take(group.length);
     if (match === null) this.#place(group);
     else this.#reuse(head, match);
     this.#prefilling = group;
@@ -248,6 +247,7 @@ export class Scheduler {
   }
 
   #vacate(sequence: Sequence): void {
+    this.#waiting.settle(sequence);
     if (sequence.past >= this.#limits.minReuse) this.#slots.retire(sequence);
     else this.#slots.release(sequence);
   }

@@ -75,6 +75,7 @@ function sequenceInput(
     topLogprobs: reportsTokens ? Math.max(topLogprobs ?? 0, promptLogprobs ?? 0) : null,
     details: request.details,
     scoreFrom: scoresPrompt ? 1 : null,
+    caller: request.caller,
     priority: request.priority,
     cacheScope: request.cacheScope,
   };

@@ -55,7 +55,9 @@ export interface GenerationRequest {
   readonly details: boolean;
   /** Begin each answer with its prompt, and score the prompt too where log-probabilities are asked for. */
   readonly echo: boolean;
-  /** Lower ones are served first; of equals, the first to come. */
+  /** Name of the key that the request came with; null where none was asked for. */
+  readonly caller: string | null;
+  /** Of one caller's requests, lower ones are served first; of equals, the first to come. */
   readonly priority: number;
   /** Requests of different scopes share nothing that is cached. */
   readonly cacheScope: string;

@@ -14,7 +14,10 @@ import { describeRating } from './token-logprobs.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 export interface ScoreRequest
-  extends Pick<GenerationRequest, 'extraction' | 'beta' | 'q' | 'priority' | 'cacheScope'> {
+  extends Pick<
+    GenerationRequest,
+    'extraction' | 'beta' | 'q' | 'caller' | 'priority' | 'cacheScope'
+  > {
   readonly prompt: Prompt;
   readonly continuations: readonly Prompt[];
 }
@@ -106,7 +109,7 @@ function checkContinuation(
 }
 
 function scoredInput(
-  { priority, cacheScope }: ScoreRequest,
+  { caller, priority, cacheScope }: ScoreRequest,
   policy: PolicyParameters,
   promptIds: readonly number[],
   ids: readonly number[],
@@ -122,6 +125,7 @@ function scoredInput(
     topLogprobs: null,
     details: true,
     scoreFrom: promptIds.length,
+    caller,
     priority,
     cacheScope,
   };

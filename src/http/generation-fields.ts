@@ -14,6 +14,7 @@ export function toPolicy(
 ) {
   return {
     ...choosePolicy(body, limits),
+    caller,
     priority: body.priority ?? 0,
     cacheScope: cacheScope(caller, body.cache_salt ?? null),
   };

@@ -15,6 +15,7 @@ export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInp
     details: false,
     scoreFrom: null,
     priority: 0,
+    caller: null,
     cacheScope: '',
     ...changes,
   };

@@ -32,6 +32,7 @@ export function generationRequest(changes: Partial<GenerationRequest> = {}): Gen
     details: false,
     echo: false,
     priority: 0,
+    caller: null,
     cacheScope: '',
     constraint: null,
     extraction: null,

@@ -57,7 +57,7 @@ export function policyFields(limits: Limits) {
     }),
     priority: integerField(-MAX_INT32, MAX_INT32).nullish().meta({
       description:
-        'Answers of a lower number get a slot first, of equal numbers the first to come. Those that have one keep it.',
+        'Of the answers asked for with one key, those of a lower number get a slot first, of equal numbers the first to come; keys take turns. Those that have one keep it.',
       default: 0,
     }),
     cache_salt: boundedTextField(1, 1024).nullish().meta({

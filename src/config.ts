@@ -13,7 +13,11 @@ interface Setting<T> {
   readonly isSecret?: boolean;
   /** Undefined for text that is not a value of this setting. */
   readonly parse: (text: string) => T | undefined;
+  /** The flag may be given several times, and the variable may have several values with commas between. */
+  readonly isRepeated?: boolean;
 }
+
+type Value = string | number | null | readonly string[];
 
 function text(
   range: string,
@@ -95,14 +99,44 @@ function choice<const T extends string>(
   };
 }
 
+function list(
+  range: string,
+  defaultValue: readonly string[],
+  defaultText: string,
+  description: string,
+  pattern = /./,
+): Setting<readonly string[]> {
+  return {
+    range,
+    default: defaultValue,
+    defaultText,
+    description,
+    parse: (value) => (pattern.test(value) ? [value] : undefined),
+    isRepeated: true,
+  };
+}
+
 const MAX_SEQUENCES = 4096;
 const BUNDLED_MODEL = 'models/wordle';
 
 const SETTINGS = {
-  model: {
-    ...text('folder', BUNDLED_MODEL, 'The policy to serve, as `qsft export` writes it.'),
-    default: fileURLToPath(new URL(`../${BUNDLED_MODEL}`, import.meta.url)),
-  },
+  model: list(
+    'folder, repeatable',
+    [fileURLToPath(new URL(`../${BUNDLED_MODEL}`, import.meta.url))],
+    BUNDLED_MODEL,
+    'A policy to serve, as `qsft export` writes it. Of several, the first is loaded at start and the others when they are asked for.',
+  ),
+  alias: list(
+    'name=id, repeatable',
+    [],
+    'none',
+    'Another name for a policy.',
+    /^[A-Za-z0-9._:/-]{1,128}=[A-Za-z0-9._-]{1,64}$/,
+  ),
+  memoryBudget: optionalBytes(
+    'no limit',
+    'Weights and KV caches of all loaded policies together; the least recently used is unloaded for the next.',
+  ),
   host: text('address', '127.0.0.1', 'Address to listen on.'),
   port: integer(0, 65_535, 8000, 'Port to listen on; 0 takes a free one.'),
   apiKeyFile: optionalText(
@@ -192,6 +226,12 @@ const SETTINGS = {
     'on',
     "Whether /metrics also has vLLM's core metrics, by vLLM's names.",
   ),
+  drainDelayMs: integer(
+    0,
+    600_000,
+    0,
+    'How long requests are still taken after SIGTERM, while readiness already says no: load balancers need a moment to notice.',
+  ),
   shutdownTimeoutMs: integer(
     0,
     3_600_000,
@@ -203,7 +243,7 @@ const SETTINGS = {
     'info',
     'Least severe level that is logged.',
   ),
-} satisfies Record<string, Setting<string | number | null>>;
+} satisfies Record<string, Setting<Value>>;
 
 type SettingName = keyof typeof SETTINGS;
 
@@ -216,19 +256,20 @@ export class ConfigError extends Error {
 
 export type CommandLine =
   | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'serve'; readonly config: Config };
+  | { readonly kind: 'serve' | 'check'; readonly config: Config };
 
 export function readCommandLine(
   args: readonly string[],
   environment: Readonly<Record<string, string | undefined>>,
 ): CommandLine {
-  const flags = parseFlags(args);
+  const isCheck = args[0] === 'check';
+  const flags = parseFlags(isCheck ? args.slice(1) : args);
   if (flags.help === true) return { kind: 'help', text: helpText() };
   const config = Object.fromEntries(
     settingNames().map((name) => [name, resolveSetting(name, flags[flagName(name)], environment)]),
   ) as Config;
   checkTogether(config);
-  return { kind: 'serve', config };
+  return { kind: isCheck ? 'check' : 'serve', config };
 }
 
 function checkTogether(config: Config): void {
@@ -254,10 +295,15 @@ function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || /^(::ffff:)?127(\.\d{1,3}){3}$/.test(host);
 }
 
-function parseFlags(args: readonly string[]): Record<string, string | boolean | undefined> {
+type Flag = string | string[] | boolean | undefined;
+
+function parseFlags(args: readonly string[]): Record<string, Flag> {
   const names = settingNames().filter((name) => !isSecret(name));
   const options = Object.fromEntries(
-    names.map((name) => [flagName(name), { type: 'string' as const }]),
+    names.map((name) => {
+      const { isRepeated = false }: Setting<Value> = SETTINGS[name];
+      return [flagName(name), { type: 'string' as const, multiple: isRepeated }];
+    }),
   );
   try {
     const { values } = parseArgs({
@@ -274,15 +320,36 @@ function parseFlags(args: readonly string[]): Record<string, string | boolean | 
 
 function resolveSetting(
   name: SettingName,
-  flag: string | boolean | undefined,
+  flag: Flag,
   environment: Readonly<Record<string, string | undefined>>,
-): string | number | null {
-  const setting: Setting<string | number | null> = SETTINGS[name];
+): Value {
+  const setting: Setting<Value> = SETTINGS[name];
+  if (setting.isRepeated) return resolveList(name, setting, flag, environment);
   const [source, given] =
     typeof flag === 'string'
       ? [`--${flagName(name)}`, flag]
       : [environmentName(name), environment[environmentName(name)]];
   if (given === undefined) return setting.default;
+  return parseValue(setting, source, given);
+}
+
+function resolveList(
+  name: SettingName,
+  setting: Setting<Value>,
+  flag: Flag,
+  environment: Readonly<Record<string, string | undefined>>,
+): Value {
+  const variable = environment[environmentName(name)];
+  const [source, given] = Array.isArray(flag)
+    ? [`--${flagName(name)}`, flag]
+    : [environmentName(name), variable?.split(',')];
+  if (given === undefined) return setting.default;
+  return given
+    .flatMap((value) => parseValue(setting, source, value))
+    .filter((value) => typeof value === 'string');
+}
+
+function parseValue(setting: Setting<Value>, source: string, given: string): Value {
   const value = setting.parse(given);
   if (value === undefined) {
     const shown = setting.isSecret === true ? 'something else' : JSON.stringify(given);
@@ -299,7 +366,7 @@ export function helpText(): string {
       : `--${flagName(name)} (${environmentName(name)})`;
     return `  ${names}\n      ${description}\n      ${range}; default ${defaultText}\n`;
   });
-  return `Usage: qsft-server [flags]\n\nServes a Q-SFT policy over OpenAI's API.\n\n${lines.join('')}`;
+  return `Usage: qsft-server [check] [flags]\n\nServes Q-SFT policies over OpenAI's API; with check, only says whether it could.\n\n${lines.join('')}`;
 }
 
 /** The README's table of settings. */
@@ -321,7 +388,7 @@ function settingNames(): SettingName[] {
 }
 
 function isSecret(name: SettingName): boolean {
-  const setting: Setting<string | number | null> = SETTINGS[name];
+  const setting: Setting<Value> = SETTINGS[name];
   return setting.isSecret === true;
 }
 

@@ -9,6 +9,7 @@ export type ErrorCode =
   | 'insufficient_scope'
   | 'context_length_exceeded'
   | 'model_not_found'
+  | 'model_unavailable'
   | 'route_not_found'
   | 'method_not_allowed'
   | 'queue_full'

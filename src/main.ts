@@ -3,30 +3,135 @@
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createAdaptorServer } from '@hono/node-server';
+import { Catalog } from './catalog/catalog.ts';
+import { checkPolicy } from './catalog/check-policy.ts';
+import { openPolicy } from './catalog/open-policy.ts';
+import type { ServedPolicy } from './catalog/served-policy.ts';
 import { type Config, readCommandLine } from './config.ts';
-import { type Engine, startEngine } from './engine/client.ts';
-import { createChat } from './generation/chat.ts';
-import { loadChatTemplate } from './generation/chat-template.ts';
-import { createGenerator } from './generation/generator.ts';
-import { createScorer } from './generation/scorer.ts';
-import { loadTokenizer } from './generation/tokenizer.ts';
+import { describePolicy, type PolicyDescription } from './engine/describe-policy.ts';
+import type { EngineOptions } from './engine/options.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { Drain } from './http/drain.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createMetrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics.ts';
 
 /** How long answers already complete may take to reach their clients. */
 const FLUSH_TIMEOUT_MS = 1000;
 
+interface Parts {
+  readonly catalog: Catalog;
+  readonly metrics: Metrics;
+  readonly open: (description: PolicyDescription) => Promise<ServedPolicy>;
+}
+
+function wire(config: Config, logger: Logger): Parts {
+  const open: Parts['open'] = ({ folder }) =>
+    openPolicy({
+      engine: engineOptions(config, folder),
+      toolParser: config.toolParser,
+      maxPromptChars: config.maxPromptChars,
+      observer: metrics,
+      onStep: (report) => {
+        metrics.stepTaken(report);
+        if (report.error !== undefined)
+          logger.error({ error: report.error }, 'a step of the model failed');
+      },
+      onHealth: (change) => {
+        if (change.healthy) {
+          metrics.engineRestarted();
+          logger.info({ folder }, 'the engine serves again');
+        } else {
+          const { cause, restartMs } = change;
+          logger.error(
+            { folder, err: cause, restartMs },
+            'the engine is dead and will be restarted',
+          );
+        }
+      },
+    });
+  const describe = (folder: string) => describePolicy(engineOptions(config, folder));
+  const catalog = new Catalog({
+    policies: config.model.map(describe),
+    aliases: config.alias.map(readAlias),
+    memoryBudgetBytes: config.memoryBudget,
+    queueLimit: config.queueLimit,
+    describe,
+    open,
+    onChange: ({ manifest: { id }, folder }, change) => {
+      if (change instanceof Error) logger.error({ model: id, folder, err: change }, 'not loaded');
+      else logger.info({ model: id, folder }, change);
+    },
+  });
+  const metrics = createMetrics(catalog, config.vllmMetrics === 'on');
+  return { catalog, metrics, open };
+}
+
 async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
   const keys = new KeyRing({ file: config.apiKeyFile, key: config.apiKey });
-  const tokenizer = await loadTokenizer(config.model);
-  const template = await loadChatTemplate(config.model);
-  const engine = await startEngine({
-    modelFolder: config.model,
+  const { catalog, metrics } = wire(config, logger);
+  const drain = new Drain();
+  const app = createApp({
+    catalog,
+    metrics,
+    logger,
+    drain,
+    limits: config,
+    access: { keys, openMetrics: config.openMetrics === 'on' },
+  });
+  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  // Before anything is loaded, which may take minutes: probes are answered meanwhile.
+  const address = await listen(server, config);
+  stopOnSignal(async () => {
+    logger.info('stopping: new requests are refused, running ones may finish');
+    await drain.drain(config.shutdownTimeoutMs, config.drainDelayMs);
+    await closeServer(server);
+    await catalog.close();
+    logger.info('stopped');
+  });
+  reloadOnSignal(keys, catalog, logger);
+  probeLag(() => catalog.ping(), metrics);
+  try {
+    await catalog.start();
+  } catch (error) {
+    // A signal may have come first: then stopping goes on.
+    if (!drain.isDraining) throw error;
+    return;
+  }
+  // Last: whoever reads this line may send a request, or a signal, at once.
+  announce(config, catalog, address, logger);
+}
+
+/** Loads what would be served, says what it found, and gives the exit code. */
+async function check(config: Config): Promise<number> {
+  const { catalog, open } = wire(config, createLogger('silent'));
+  let exitCode = 0;
+  for (const { name, description } of catalog.list()) {
+    const { manifest } = description;
+    if (name !== manifest.id) {
+      process.stdout.write(`${name}: another name for ${manifest.id}\n`);
+      continue;
+    }
+    try {
+      process.stdout.write(await checkPolicy(description, open));
+    } catch (error) {
+      exitCode = 1;
+      process.stdout.write(`${name}: cannot be served\n  ${messageOf(error)}\n`);
+    }
+  }
+  return exitCode;
+}
+
+function readAlias(text: string): readonly [alias: string, id: string] {
+  const [alias = '', id = ''] = text.split('=');
+  return [alias, id];
+}
+
+function engineOptions(config: Config, modelFolder: string): EngineOptions {
+  return {
+    modelFolder,
     device: config.device,
     libraryPath: config.ortLibrary,
     threads: config.threads,
@@ -36,55 +141,7 @@ async function serve(config: Config): Promise<void> {
     prefillChunk: config.prefillChunk,
     prefixCache: config.prefixCache === 'on',
     queueLimit: config.queueLimit,
-  });
-  const metrics = createMetrics(engine, config.vllmMetrics === 'on');
-  engine.onStep((report) => {
-    metrics.stepTaken(report);
-    if (report.error !== undefined)
-      logger.error({ error: report.error }, 'a step of the model failed');
-  });
-  const stopProbing = probeLag(() => engine.ping(), metrics);
-  engine.onHealth((change) => {
-    if (change.healthy) {
-      metrics.engineRestarted();
-      logger.info('the engine serves again');
-    } else {
-      const { cause, restartMs } = change;
-      logger.error({ err: cause, restartMs }, 'the engine is dead; it will be started again');
-    }
-  });
-  const drain = new Drain();
-  const generator = createGenerator(engine, tokenizer, metrics);
-  const app = createApp({
-    engine,
-    scorer: createScorer(engine, tokenizer, metrics),
-    tokenizer,
-    generator,
-    chat: createChat(generator, tokenizer, {
-      template,
-      toolParser: config.toolParser,
-      stopStrings: engine.manifest.chat?.stop_strings ?? [],
-      maxPromptChars: config.maxPromptChars,
-    }),
-    metrics,
-    logger,
-    drain,
-    limits: config,
-    access: { keys, openMetrics: config.openMetrics === 'on' },
-  });
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
-  const address = await listen(server, config);
-  reloadOnSignal(keys, logger);
-  stopOnSignal(async () => {
-    logger.info('stopping: new requests are refused, running ones may finish');
-    await drain.drain(config.shutdownTimeoutMs);
-    await closeServer(server);
-    stopProbing();
-    await engine.close();
-    logger.info('stopped');
-  });
-  // Last: whoever reads this line may send a request, or a signal, at once.
-  announce(config, engine, address, logger);
+  };
 }
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
@@ -94,26 +151,47 @@ function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
   });
 }
 
-function announce(config: Config, engine: Engine, address: AddressInfo, logger: Logger): void {
-  const { manifest, model } = engine;
+/** What is served, where and within which limits: one line, for people and for machines. */
+function announce(config: Config, catalog: Catalog, address: AddressInfo, logger: Logger): void {
   const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
   const url = `http://${host}:${address.port}`;
+  const policies = catalog.list();
+  const [first, ...others] = policies;
+  if (first === undefined || first.model === null) return;
+  const { device, maxSequences, maxLength, kvCacheBytes } = first.model;
+  const cache = `${maxSequences} slots × ${maxLength} tokens = ${(kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache`;
+  const also = others.length === 0 ? '' : `; also ${others.map(({ name }) => name).join(', ')}`;
   logger.info(
     {
       url,
-      model: manifest.id,
-      device: model.device,
-      maxSequences: model.maxSequences,
-      maxLength: model.maxLength,
-      kvCacheBytes: model.kvCacheBytes,
-      queueLimit: config.queueLimit,
+      model: first.name,
+      device,
+      maxSequences,
+      maxLength,
+      kvCacheBytes,
+      policies: policies.map(({ name, description, state }) => ({
+        name,
+        id: description.manifest.id,
+        folder: description.folder,
+        memoryBytes: description.memoryBytes,
+        state,
+      })),
+      limits: {
+        queue: config.queueLimit,
+        answers: config.maxN,
+        beta: config.maxBeta,
+        bodyBytes: config.maxBodyBytes,
+        promptChars: config.maxPromptChars,
+        memoryBytes: config.memoryBudget,
+        shutdownMs: config.shutdownTimeoutMs,
+      },
     },
-    `serving ${manifest.id} at ${url}/v1 on ${model.device}: ${model.maxSequences} slots × ${model.maxLength} tokens = ${(model.kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache, ${config.queueLimit} more may wait`,
+    `serving ${first.name} at ${url}/v1 on ${device}: ${cache}, ${config.queueLimit} more may wait${also}`,
   );
 }
 
 /** A file that cannot be used leaves the keys as they were. */
-function reloadOnSignal(keys: KeyRing, logger: Logger): void {
+function reloadOnSignal(keys: KeyRing, catalog: Catalog, logger: Logger): void {
   process.on('SIGHUP', () => {
     try {
       keys.reload();
@@ -121,6 +199,11 @@ function reloadOnSignal(keys: KeyRing, logger: Logger): void {
     } catch (err) {
       logger.error({ err }, 'the API keys stay as they were');
     }
+    catalog.reload().then(
+      () => logger.info('policies loaded again'),
+      (err: unknown) =>
+        logger.error({ err }, 'policies that could not be loaded stay as they were'),
+    );
   });
 }
 
@@ -148,16 +231,20 @@ async function closeServer(server: Server): Promise<void> {
 }
 
 function fail(error: unknown): never {
-  const message = error instanceof Error ? error.message : String(error);
-  process.stderr.write(`qsft-server: ${message}\n`);
+  process.stderr.write(`qsft-server: ${messageOf(error)}\n`);
   process.exit(1);
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
 }
 
 try {
   // biome-ignore lint/style/noProcessEnv: the one place that reads the environment
   const command = readCommandLine(process.argv.slice(2), process.env);
   if (command.kind === 'help') process.stdout.write(command.text);
-  else await serve(command.config);
+  else if (command.kind === 'serve') await serve(command.config);
+  else process.exitCode = await check(command.config);
 } catch (error) {
   fail(error);
 }

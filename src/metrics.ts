@@ -6,7 +6,7 @@ const LATENCY_SECONDS = [
   0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60, 120,
 ];
 
-/** The engine, as far as a scrape reads it. */
+/** The engines, as far as a scrape reads it. */
 export interface EngineLoad {
   readonly inFlight: { readonly waiting: number; readonly running: number };
   readonly model: {
@@ -193,7 +193,7 @@ export function createMetrics(engine: EngineLoad, withVllm = true) {
   });
   new Gauge({
     name: 'qsft_kv_cache_bytes',
-    help: 'Memory the KV caches of both models take, allocated once at start.',
+    help: 'Memory the KV caches of both models take, allocated when a policy is loaded.',
     registers,
     collect() {
       this.set(engine.model.kvCacheBytes);

@@ -52,7 +52,8 @@ export function createVllmMetrics(registry: Registry, engine: EngineLoad) {
   gauge('num_requests_running', 'Requests that hold a slot.', () => engine.inFlight.running);
   gauge('num_requests_waiting', 'Requests that wait for a slot.', () => engine.inFlight.waiting);
   gauge('kv_cache_usage_perc', 'Share of the slots of the KV cache that are held, 0 to 1.', () => {
-    return engine.inFlight.running / engine.model.maxSequences;
+    // No slots before the first policy is loaded.
+    return engine.inFlight.running / Math.max(1, engine.model.maxSequences);
   });
   const prefixQueries = counter(
     'prefix_cache_queries_total',

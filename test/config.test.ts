@@ -10,12 +10,27 @@ function config(args: string[], environment: Record<string, string> = {}): Confi
 describe('readCommandLine', () => {
   it('serves the bundled policy on the loopback address by default', () => {
     expect(config([])).toMatchObject({ host: '127.0.0.1', port: 8000, device: 'cpu' });
-    expect(config([]).model).toMatch(/\/models\/wordle$/);
+    expect(config([]).model).toEqual([expect.stringMatching(/\/models\/wordle$/)]);
   });
 
   it('reads flags and the environment, and the flag wins', () => {
     const environment = { QSFT_PORT: '9000', QSFT_QUEUE_LIMIT: '300' };
     expect(config(['--port', '9001'], environment)).toMatchObject({ port: 9001, queueLimit: 300 });
+  });
+
+  it('reads several policies and aliases from repeated flags, or from a list with commas', () => {
+    expect(config(['--model', 'a', '--model', 'b', '--alias', 'x=a'])).toMatchObject({
+      model: ['a', 'b'],
+      alias: ['x=a'],
+    });
+    expect(config([], { QSFT_MODEL: 'a,b' }).model).toEqual(['a', 'b']);
+  });
+
+  it('knows the command that only checks', () => {
+    expect(readCommandLine(['check', '--model', 'a'], {})).toMatchObject({
+      kind: 'check',
+      config: { model: ['a'] },
+    });
   });
 
   it.each([
@@ -36,6 +51,7 @@ describe('readCommandLine', () => {
       'max-sequences (4) and kv-cache-memory (2097152) both set the number of slots',
     ],
     [['--port', '99999'], {}, '--port must be 0 to 65535; "99999" was given.'],
+    [['--alias', 'x'], {}, '--alias must be name=id, repeatable; "x" was given.'],
     [['--port=-1'], {}, '--port must be 0 to 65535; "-1" was given.'],
     [['--max-beta', '1e400'], {}, '--max-beta must be 0 to 1000000; "1e400" was given.'],
     [[], { QSFT_THREADS: 'many' }, 'QSFT_THREADS must be 0 to 1024; "many" was given.'],

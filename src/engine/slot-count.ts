@@ -1,5 +1,5 @@
 // How many slots the cache gets: as many as were asked for, or as many as fit the memory it may take.
-import { kvSlotBytes } from '../policy/kv-cache.ts';
+import { kvSlotBytes } from '../policy/kv-slot-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import type { EngineOptions } from './options.ts';
 

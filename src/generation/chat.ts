@@ -30,6 +30,10 @@ export interface ChatGeneration extends Omit<Generation, 'deltas'> {
 }
 
 export interface Chat {
+  /** A policy without one only continues text. */
+  readonly hasTemplate: boolean;
+  /** Null where there are no tools. */
+  readonly toolFormat: ToolCallFormat | null;
   /** Like `Generator.start`, for a conversation. */
   start(request: ChatRequest, signal: AbortSignal): ChatGeneration;
 }
@@ -73,7 +77,7 @@ export function createChat(
     return { ...rest, pieces: readAnswers(deltas, tools) };
   }
 
-  return { start };
+  return { hasTemplate: template !== null, toolFormat: format, start };
 }
 
 function toolCallFormat(

@@ -2,12 +2,8 @@
 import { type Context, Hono } from 'hono';
 import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed } from 'hono/method-not-allowed';
-import type { Engine } from '../engine/client.ts';
+import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
-import type { Chat } from '../generation/chat.ts';
-import type { Generator } from '../generation/generator.ts';
-import type { Scorer } from '../generation/scorer.ts';
-import type { TextTokenizer } from '../generation/tokenizer.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import { type GuardOptions, guard } from './access/guard.ts';
@@ -20,7 +16,7 @@ import type { AppEnv } from './request-context.ts';
 import { requestId } from './request-id.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
-import { live, ready } from './routes/health.ts';
+import { live, ready, startup } from './routes/health.ts';
 import { metricsText } from './routes/metrics.ts';
 import { getModel, listModels } from './routes/models.ts';
 import { responses } from './routes/responses.ts';
@@ -28,11 +24,7 @@ import { score } from './routes/score.ts';
 import { detokenize, tokenize, tokenizerInfo } from './routes/tokenizer.ts';
 
 export interface AppServices {
-  readonly engine: Engine;
-  readonly generator: Generator;
-  readonly scorer: Scorer;
-  readonly tokenizer: TextTokenizer;
-  readonly chat: Chat;
+  readonly catalog: Catalog;
   readonly metrics: Metrics;
   readonly logger: Logger;
   readonly drain: Drain;
@@ -41,7 +33,7 @@ export interface AppServices {
 }
 
 export function createApp(services: AppServices): Hono<AppEnv> {
-  const { engine, metrics, logger, drain, limits } = services;
+  const { catalog, metrics, logger, drain, limits } = services;
   const app = new Hono<AppEnv>();
   const document = openApiDocument(limits);
 
@@ -79,10 +71,11 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/tokenizer_info', tokenizerInfo(services));
   app.post('/v1/chat/completions', limitBody, chatCompletions(generating));
   app.post('/v1/responses', limitBody, responses(generating));
-  app.get('/v1/models', listModels(engine));
-  app.get('/v1/models/:id', getModel(engine));
+  app.get('/v1/models', listModels(catalog));
+  app.get('/v1/models/:id', getModel(catalog));
   app.get('/health/live', live);
-  app.get('/health/ready', ready(engine, drain));
+  app.get('/health/ready', ready(catalog, drain));
+  app.get('/health/startup', startup(catalog));
   app.get('/metrics', metricsText(metrics));
   app.get('/openapi.json', (context) => context.json(document));
 

@@ -8,14 +8,16 @@ export class Drain {
   /** One for each request being served; aborting it cuts the request short. */
   readonly #inFlight = new Set<AbortController>();
   #isDraining = false;
+  #refuses = false;
   #onIdle: (() => void) | undefined;
 
+  /** Readiness says no. */
   get isDraining(): boolean {
     return this.#isDraining;
   }
 
   refuseWhenDraining(): void {
-    if (this.#isDraining) throw new ServerError('shutting_down', 'The server is shutting down.');
+    if (this.#refuses) throw new ServerError('shutting_down', 'The server is shutting down.');
   }
 
   enter(request: AbortController): void {
@@ -28,11 +30,14 @@ export class Drain {
   }
 
   /**
-   * Refuses new work, lets running work finish for `timeoutMs`, then cuts it short.
+   * Takes new work for `delayMs` still, until those who send it have noticed; then refuses it, lets running work finish
+   * for `timeoutMs`, and cuts it short.
    * Resolves when none is left, or when what was cut short does not end: a shutdown must not wait for ever.
    */
-  async drain(timeoutMs: number): Promise<void> {
+  async drain(timeoutMs: number, delayMs = 0): Promise<void> {
     this.#isDraining = true;
+    if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
+    this.#refuses = true;
     if (await this.#becomesIdle(timeoutMs)) return;
     const reason = new ServerError(
       'shutting_down',

@@ -28,6 +28,12 @@ const WIRE_ERRORS = {
     code: 'context_length_exceeded',
   },
   model_not_found: { status: 404, type: 'invalid_request_error', code: 'model_not_found' },
+  model_unavailable: {
+    status: 503,
+    type: 'server_error',
+    code: 'model_unavailable',
+    retryAfterSeconds: 5,
+  },
   route_not_found: { status: 404, type: 'invalid_request_error', code: 'route_not_found' },
   method_not_allowed: { status: 405, type: 'invalid_request_error', code: 'method_not_allowed' },
   queue_full: {

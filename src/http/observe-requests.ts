@@ -8,7 +8,12 @@ import type { Metrics } from '../metrics.ts';
 import type { Drain } from './drain.ts';
 import type { AppEnv } from './request-context.ts';
 
-const ROUTINE_ROUTES: ReadonlySet<string> = new Set(['/health/live', '/health/ready', '/metrics']);
+const ROUTINE_ROUTES: ReadonlySet<string> = new Set([
+  '/health/live',
+  '/health/ready',
+  '/health/startup',
+  '/metrics',
+]);
 
 export function observeRequests(
   metrics: Metrics,
@@ -24,6 +29,7 @@ export function observeRequests(
     context.set('abort', abort);
     context.set('logFields', {});
     context.set('caller', null);
+    context.set('onEnd', []);
     context.set('bodyEnded', undefined);
     drain.enter(abort);
 
@@ -33,6 +39,7 @@ export function observeRequests(
     const { status } = context.res;
     const route = routeLabel(context);
     const finish = (): void => {
+      for (const giveBack of context.var.onEnd) giveBack();
       drain.leave(abort);
       // Node keeps a request's signal until the request is collected, and this listener holds the request.
       signal.removeEventListener('abort', onClientGone);

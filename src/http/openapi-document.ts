@@ -27,7 +27,7 @@ const ERRORS = {
   413: 'The body is too large.',
   429: 'The queue is full; `retry-after` says when to try again.',
   500: 'The server failed.',
-  503: 'The server is shutting down, or its engine is being restarted.',
+  503: 'The server is shutting down, its engine is being restarted, or the policy could not be loaded.',
 } as const;
 
 export function openApiDocument(limits: Limits): object {
@@ -80,11 +80,20 @@ export function openApiDocument(limits: Limits): object {
         get: {
           operationId: 'tokenizerInfo',
           summary: "The policy's tokenizer.",
+          parameters: [
+            {
+              name: 'model',
+              in: 'query',
+              description: 'Which policy; the first where left out.',
+              schema: { type: 'string' },
+            },
+          ],
           responses: {
             200: {
               description: 'What its tokenizer_config.json has.',
               content: { 'application/json': { schema: { type: 'object' } } },
             },
+            ...errors(404),
           },
         },
       },
@@ -108,6 +117,7 @@ export function openApiDocument(limits: Limits): object {
       },
       '/health/live': probe('live', 'Whether the process answers.', [200]),
       '/health/ready': probe('ready', 'Whether to send it requests.', [200, 503]),
+      '/health/startup': probe('startup', 'Whether it has started.', [200, 503]),
       '/metrics': {
         get: {
           operationId: 'metrics',

@@ -9,6 +9,8 @@ interface RequestVariables {
   abort: AbortController;
   /** What a route adds to the request's log line. */
   logFields: Record<string, string | number | boolean | null>;
+  /** What the request holds, to be given back once it has ended. */
+  onEnd: (() => void)[];
   /** Resolves when a streamed body has ended, however it did; undefined for whole bodies. */
   bodyEnded: Promise<void> | undefined;
 }

@@ -1,7 +1,7 @@
 // What every generating route does with a generation: send its events as a stream, and log what it used.
 import type { Context } from 'hono';
-import type { Engine } from '../engine/client.ts';
-import type { Generation, Generator } from '../generation/generator.ts';
+import type { Catalog } from '../catalog/catalog.ts';
+import type { Generation } from '../generation/generator.ts';
 import type { Drain } from './drain.ts';
 import { type EventNaming, eventStream } from './event-stream.ts';
 import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
@@ -10,8 +10,7 @@ import { clientLeft } from './observe-requests.ts';
 import type { AppEnv } from './request-context.ts';
 
 export interface GenerationServices {
-  readonly engine: Engine;
-  readonly generator: Generator;
+  readonly catalog: Catalog;
   readonly drain: Drain;
   readonly limits: Limits;
   readonly onStreamFailure: (error: unknown, context: Context<AppEnv>) => void;

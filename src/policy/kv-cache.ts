@@ -19,15 +19,6 @@ interface KvBuffer extends KvView {
   readonly host: Uint8Array | null;
 }
 
-/** What one sequence of up to `length` tokens takes in the caches of both models. */
-export function kvSlotBytes(manifest: PolicyManifest, length: number): number {
-  const values = kvTensors(manifest).reduce(
-    (sum, { heads, headSize }) => sum + heads * headSize,
-    0,
-  );
-  return values * length * elementBytes(manifest.kv_cache.dtype);
-}
-
 export class KvCache {
   /** Tokens a slot holds. */
   readonly length: number;

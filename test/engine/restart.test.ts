@@ -15,6 +15,7 @@ import { Drain } from '../../src/http/drain.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import { LIMITS } from '../http/test-app.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
@@ -53,15 +54,17 @@ describe('a server whose worker dies', () => {
     const tokenizer = await loadTokenizer(tinyPolicyFolder);
     const generator = createGenerator(engine, tokenizer, metrics);
     app = createApp({
-      engine,
-      scorer: createScorer(engine, tokenizer, metrics),
-      tokenizer,
-      generator,
-      chat: createChat(generator, tokenizer, {
-        template: null,
-        toolParser: 'auto',
-        stopStrings: [],
-        maxPromptChars: LIMITS.maxPromptChars,
+      catalog: loadedCatalog({
+        engine,
+        scorer: createScorer(engine, tokenizer, metrics),
+        tokenizer,
+        generator,
+        chat: createChat(generator, tokenizer, {
+          template: null,
+          toolParser: 'auto',
+          stopStrings: [],
+          maxPromptChars: LIMITS.maxPromptChars,
+        }),
       }),
       metrics,
       logger: createLogger('silent'),

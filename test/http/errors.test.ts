@@ -311,12 +311,15 @@ describe('routes', () => {
   });
 
   it('list the model with what a client needs to know', async () => {
-    const { app } = testApp([SHIRE]);
+    const { app, complete } = testApp([SHIRE]);
+    await complete({});
     const model = {
       id: 'tiny',
       object: 'model',
       created: 1_750_000_000,
       owned_by: 'qsft',
+      root: 'tiny',
+      state: 'loaded',
       max_model_len: 64,
       qsft: { beta: 4, extraction: 'kl', q: 'probability' },
     };

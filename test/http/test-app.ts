@@ -13,6 +13,7 @@ import type { AppEnv } from '../../src/http/request-context.ts';
 import { type Completion, completionSchema } from '../../src/http/schema/completion-response.ts';
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
 import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
 
@@ -65,15 +66,17 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
   const log: Record<string, unknown>[] = [];
   const logger = createLogger('info', { write: (line) => log.push(JSON.parse(line)) });
   const app = createApp({
-    engine: scripted.engine,
-    scorer: createScorer(scripted.engine, tokenizer, metrics),
-    tokenizer,
-    generator,
-    chat: createChat(generator, tokenizer, {
-      template: template === null ? null : createChatTemplate(template, {}),
-      toolParser,
-      stopStrings: options.stopStrings ?? [],
-      maxPromptChars: limits.maxPromptChars,
+    catalog: loadedCatalog({
+      engine: scripted.engine,
+      scorer: createScorer(scripted.engine, tokenizer, metrics),
+      tokenizer,
+      generator,
+      chat: createChat(generator, tokenizer, {
+        template: template === null ? null : createChatTemplate(template, {}),
+        toolParser,
+        stopStrings: options.stopStrings ?? [],
+        maxPromptChars: limits.maxPromptChars,
+      }),
     }),
     metrics,
     logger,

@@ -12,6 +12,7 @@ export type Access = 'open' | 'any-key' | Scope;
 const ACCESS: Readonly<Record<string, Access>> = {
   '/health/live': 'open',
   '/health/ready': 'open',
+  '/health/startup': 'open',
   '/v1/completions': 'inference',
   '/v1/chat/completions': 'inference',
   '/v1/responses': 'inference',

@@ -1,7 +1,7 @@
 // POST /v1/chat/completions: a conversation's next message, whole or as a stream.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { Chat, ChatGeneration } from '../../generation/chat.ts';
+import type { ChatGeneration } from '../../generation/chat.ts';
 import type { AnswerPiece } from '../../generation/read-answers.ts';
 import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
 import { toUsage } from '../completion-wire.ts';
@@ -16,20 +16,16 @@ import {
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
-import { assertServed } from './models.ts';
+import { usePolicy } from '../use-policy.ts';
 
-export interface ChatServices extends Omit<GenerationServices, 'generator'> {
-  readonly chat: Chat;
-}
-
-export function chatCompletions(services: ChatServices) {
-  const { chat, drain, engine } = services;
+export function chatCompletions(services: GenerationServices) {
+  const { catalog, drain } = services;
   const schema = chatRequestSchema(services.limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
-    assertServed(engine, body.model, 'model');
+    const { chat } = await usePolicy(context, catalog, body.model);
     const names = {
       prompt: 'messages',
       max_tokens: body.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',

@@ -22,16 +22,16 @@ import {
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
-import { assertServed } from './models.ts';
+import { usePolicy } from '../use-policy.ts';
 
 export function completions(services: GenerationServices) {
-  const { engine, generator, drain } = services;
+  const { catalog, drain } = services;
   const schema = completionRequestSchema(services.limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
-    assertServed(engine, body.model, 'model');
+    const { generator } = await usePolicy(context, catalog, body.model);
     const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);
     const generation = generator.start(request, context.var.abort.signal);

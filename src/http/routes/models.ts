@@ -1,42 +1,29 @@
-// GET /v1/models and /v1/models/{id}: the one policy this server has.
+// GET /v1/models and /v1/models/{id}: the policies this server has, under each of their names.
 import type { Context } from 'hono';
-import type { Engine } from '../../engine/client.ts';
-import { ServerError } from '../../errors.ts';
+import type { Catalog, NamedPolicy } from '../../catalog/catalog.ts';
 import { modelId } from '../policy-choice.ts';
 import type { Model } from '../schema/model-response.ts';
 
-export function listModels(engine: Engine) {
+export function listModels(catalog: Catalog) {
   return (context: Context): Response =>
-    context.json({ object: 'list', data: [describeModel(engine)] });
+    context.json({ object: 'list', data: catalog.list().map(describeModel) });
 }
 
-export function getModel(engine: Engine) {
-  return (context: Context): Response => {
-    assertServed(engine, context.req.param('id') ?? '', undefined);
-    return context.json(describeModel(engine));
-  };
+export function getModel(catalog: Catalog) {
+  return (context: Context): Response =>
+    context.json(describeModel(catalog.find(modelId(context.req.param('id') ?? ''))));
 }
 
-export function assertServed(engine: Engine, id: string, param: string | undefined): void {
-  const served = engine.manifest.id;
-  if (modelId(id) === served) return;
-  const shown = JSON.stringify(id.slice(0, 64));
-  throw new ServerError(
-    'model_not_found',
-    `There is no model ${shown}; this server has "${served}".`,
-    {
-      param,
-    },
-  );
-}
-
-function describeModel({ manifest, model }: Engine): Model {
+function describeModel({ name, description, state }: NamedPolicy): Model {
+  const { manifest, maxLength } = description;
   return {
-    id: manifest.id,
+    id: name,
     object: 'model',
     created: manifest.created,
     owned_by: 'qsft',
-    max_model_len: model.maxLength,
+    root: manifest.id,
+    state,
+    max_model_len: maxLength,
     qsft: manifest.defaults,
   };
 }

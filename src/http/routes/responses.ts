@@ -8,21 +8,25 @@ import { ResponseWriter } from '../response-writer.ts';
 import { toResponse, toResponsesRequest } from '../responses-wire.ts';
 import type { ResponseEvent } from '../schema/responses-object.ts';
 import { responsesRequestSchema } from '../schema/responses-request.ts';
-import { logUsage, nameIgnoredFields, streamGeneration } from '../send-generation.ts';
-import type { ChatServices } from './chat-completions.ts';
-import { assertServed } from './models.ts';
+import {
+  type GenerationServices,
+  logUsage,
+  nameIgnoredFields,
+  streamGeneration,
+} from '../send-generation.ts';
+import { usePolicy } from '../use-policy.ts';
 
 /** This route's names for what generation may refuse. */
 const NAMES = { prompt: 'input', messages: 'input', max_tokens: 'max_output_tokens' };
 
-export function responses(services: ChatServices) {
-  const { chat, drain, engine, limits, onStreamFailure } = services;
+export function responses(services: GenerationServices) {
+  const { catalog, drain, limits, onStreamFailure } = services;
   const schema = responsesRequestSchema(limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
-    assertServed(engine, body.model, 'model');
+    const { chat } = await usePolicy(context, catalog, body.model);
     const request = toResponsesRequest(body, limits, context.var.caller);
     const generation = renameFields(NAMES, () => chat.start(request, context.var.abort.signal));
     const writer = new ResponseWriter(

@@ -1,8 +1,8 @@
 // POST /v1/score: the policy's view of given continuations.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { Engine } from '../../engine/client.ts';
-import type { ScoredToken, Scorer } from '../../generation/scorer.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
+import type { ScoredToken } from '../../generation/scorer.ts';
 import { toUsage } from '../completion-wire.ts';
 import type { Drain } from '../drain.ts';
 import { toPolicy } from '../generation-fields.ts';
@@ -11,22 +11,21 @@ import { finite, toModelsView } from '../logprobs-wire.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type ScoreResponse, scoreRequestSchema } from '../schema/score-messages.ts';
-import { assertServed } from './models.ts';
+import { usePolicy } from '../use-policy.ts';
 
 export interface ScoreServices {
-  readonly engine: Engine;
-  readonly scorer: Scorer;
+  readonly catalog: Catalog;
   readonly drain: Drain;
   readonly limits: Limits;
 }
 
-export function score({ engine, scorer, drain, limits }: ScoreServices) {
+export function score({ catalog, drain, limits }: ScoreServices) {
   const schema = scoreRequestSchema(limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body } = await readBody(context.req, schema);
-    assertServed(engine, body.model, 'model');
+    const { scorer } = await usePolicy(context, catalog, body.model);
     const { prompt, continuations } = body;
     const policy = toPolicy(body, limits, context.var.caller);
     const request = { ...policy, prompt, continuations };

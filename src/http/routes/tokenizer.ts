@@ -1,8 +1,7 @@
 // The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
 import type { Context } from 'hono';
-import type { Engine } from '../../engine/client.ts';
+import type { Catalog } from '../../catalog/catalog.ts';
 import { ServerError } from '../../errors.ts';
-import type { TextTokenizer } from '../../generation/tokenizer.ts';
 import type { Limits } from '../limits.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -13,19 +12,18 @@ import {
   tokenizeRequestSchema,
 } from '../schema/tokenizer-messages.ts';
 import { nameIgnoredFields } from '../send-generation.ts';
-import { assertServed } from './models.ts';
+import { usePolicy } from '../use-policy.ts';
 
 export interface TokenizerServices {
-  readonly engine: Engine;
-  readonly tokenizer: TextTokenizer;
+  readonly catalog: Catalog;
   readonly limits: Limits;
 }
 
-export function tokenize({ engine, tokenizer, limits }: TokenizerServices) {
+export function tokenize({ catalog, limits }: TokenizerServices) {
   const schema = tokenizeRequestSchema(limits);
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields } = await readBody(context.req, schema);
-    if (body.model != null) assertServed(engine, body.model, 'model');
+    const { engine, tokenizer } = await usePolicy(context, catalog, body.model ?? null);
     const addsSpecialTokens = body.add_special_tokens ?? true;
     const tokens = tokenizer.encode(body.prompt, { addsSpecialTokens });
     const answer: TokenizeResponse = {
@@ -38,11 +36,11 @@ export function tokenize({ engine, tokenizer, limits }: TokenizerServices) {
   };
 }
 
-export function detokenize({ engine, tokenizer, limits }: TokenizerServices) {
+export function detokenize({ catalog, limits }: TokenizerServices) {
   const schema = detokenizeRequestSchema(limits);
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields } = await readBody(context.req, schema);
-    if (body.model != null) assertServed(engine, body.model, 'model');
+    const { engine, tokenizer } = await usePolicy(context, catalog, body.model ?? null);
     const { vocab_size: vocabularySize } = engine.manifest;
     const unknown = body.tokens.find((id) => id >= vocabularySize);
     if (unknown !== undefined) {
@@ -54,6 +52,11 @@ export function detokenize({ engine, tokenizer, limits }: TokenizerServices) {
   };
 }
 
-export function tokenizerInfo({ tokenizer }: Pick<TokenizerServices, 'tokenizer'>) {
-  return (): Response => Response.json(tokenizer.config);
+/** Of the first policy, or of the one that `?model=` names. */
+export function tokenizerInfo({ catalog }: Pick<TokenizerServices, 'catalog'>) {
+  return async (context: Context<AppEnv>): Promise<Response> => {
+    const model = context.req.query('model') ?? null;
+    const { tokenizer } = await usePolicy(context, catalog, model);
+    return Response.json(tokenizer.config);
+  };
 }

@@ -8,6 +8,10 @@ export const modelSchema = z.object({
     .int()
     .meta({ description: 'Seconds since the epoch at which the policy was exported.' }),
   owned_by: z.string(),
+  root: z.string().meta({ description: 'Its own id, where `id` is an alias.' }),
+  state: z.enum(['loaded', 'loading', 'unloaded', 'failed']).meta({
+    description: 'A policy that is not loaded is loaded by the first request for it.',
+  }),
   max_model_len: z.int().meta({ description: 'Prompt and answer together, in tokens.' }),
   qsft: z
     .object({

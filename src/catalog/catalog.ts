@@ -1,0 +1,342 @@
+// The policies this server has: their names, which of them are loaded, and who uses them. A policy is loaded when it is
+// first asked for; where the memory for another is missing, the one that was not used for longest goes.
+import type { PolicyDescription } from '../engine/describe-policy.ts';
+import type { EngineModel } from '../engine/messages.ts';
+import { ServerError } from '../errors.ts';
+import { type Lease, Resident } from './resident.ts';
+import type { ServedPolicy } from './served-policy.ts';
+
+/** How long a policy that could not be loaded is refused before it is tried again. */
+const FAILURE_MS = 5000;
+
+export type PolicyState = 'loaded' | 'loading' | 'unloaded' | 'failed';
+
+export interface NamedPolicy {
+  readonly name: string;
+  readonly description: PolicyDescription;
+  readonly state: PolicyState;
+  /** What its engine has, while it is loaded. */
+  readonly model: EngineModel | null;
+}
+
+export interface CatalogOptions {
+  /** The first is what the server is for: loaded before it is ready, and used where a request need not name one. */
+  readonly policies: readonly PolicyDescription[];
+  /** Other names. */
+  readonly aliases: readonly (readonly [alias: string, id: string])[];
+  /** For all loaded policies together; null sets no limit. */
+  readonly memoryBudgetBytes: number | null;
+  /** Requests that may wait for one policy to be loaded. */
+  readonly queueLimit: number;
+  /** Loads a policy; rejects with one sentence. */
+  readonly open: (description: PolicyDescription) => Promise<ServedPolicy>;
+  /** Reads its folder again; throws one sentence. */
+  readonly describe: (folder: string) => PolicyDescription;
+  /** For the log; an error is why it could not be loaded. */
+  readonly onChange: (
+    description: PolicyDescription,
+    change: 'loaded' | 'reloaded' | 'unloaded' | Error,
+  ) => void;
+}
+
+interface Entry {
+  description: PolicyDescription;
+  resident: Resident | null;
+  /** Its successor needs the memory: whoever comes now waits until it is loaded again. */
+  isLeaving: boolean;
+  loading: Promise<void> | null;
+  waiting: number;
+  /** By the catalog's count of uses. */
+  lastUse: number;
+  failure: { readonly error: ServerError; readonly atMs: number } | null;
+}
+
+export class Catalog {
+  readonly #options: CatalogOptions;
+  readonly #entries: readonly Entry[];
+  readonly #names = new Map<string, Entry>();
+  /** All that take memory, those included that only finish what they have begun. */
+  readonly #residents = new Set<Resident>();
+  /** Loads and reloads run one at a time, in the order in which they were asked for. */
+  #turn: Promise<void> = Promise.resolve();
+  #opening: Promise<unknown> = Promise.resolve();
+  #uses = 0;
+  #isClosing = false;
+
+  constructor(options: CatalogOptions) {
+    this.#options = options;
+    this.#entries = options.policies.map(newEntry);
+    for (const entry of this.#entries) this.#name(entry.description.manifest.id, entry);
+    for (const [alias, id] of options.aliases) this.#name(alias, this.#entry(id));
+    for (const { description } of this.#entries) this.#checkBudget(description);
+  }
+
+  /** The names a client may use, with aliases last. */
+  list(): NamedPolicy[] {
+    return [...this.#names.keys()].map((name) => this.find(name));
+  }
+
+  /** Throws `model_not_found` for a name that is none of them. */
+  find(name: string, param?: string): NamedPolicy {
+    const entry = this.#entry(name, param);
+    const model = entry.resident?.policy.engine.model ?? null;
+    return { name, description: entry.description, state: stateOf(entry), model };
+  }
+
+  /** Whether the first policy can be used; null before it has been loaded for the first time. */
+  get isHealthy(): boolean | null {
+    const [first] = this.#entries;
+    if (first === undefined || first.lastUse === 0) return null;
+    return first.resident?.policy.engine.healthy ?? first.failure === null;
+  }
+
+  /** Sequences in flight, in all engines. */
+  get inFlight() {
+    const all = [...this.#residents].map(({ policy }) => policy.engine.inFlight);
+    return {
+      waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
+      running: all.reduce((sum, { running }) => sum + running, 0),
+    };
+  }
+
+  /** Of all engines together; the length is that of the first policy. */
+  get model() {
+    const models = [...this.#residents].map(({ policy }) => policy.engine.model);
+    return {
+      kvCacheBytes: models.reduce((sum, { kvCacheBytes }) => sum + kvCacheBytes, 0),
+      maxSequences: models.reduce((sum, { maxSequences }) => sum + maxSequences, 0),
+      maxLength: this.#entry(null).description.maxLength,
+    };
+  }
+
+  /** Of the first policy. */
+  get manifest() {
+    return this.#entry(null).description.manifest;
+  }
+
+  /** Whether the first policy's engine has read a message sent now; false where it died or is not loaded. */
+  async ping(): Promise<boolean> {
+    return (await this.#entry(null).resident?.policy.engine.ping()) ?? false;
+  }
+
+  /** Gives the policy of that name, or the first for null, once it is loaded. Its lease must be released. */
+  async acquire(name: string | null, signal: AbortSignal): Promise<Lease> {
+    const entry = this.#entry(name, 'model');
+    while (entry.resident === null || entry.isLeaving) await this.#waitFor(entry, signal);
+    this.#uses += 1;
+    entry.lastUse = this.#uses;
+    return entry.resident.lease();
+  }
+
+  /** Loads the first policy; rejects with what kept it from that. */
+  async start(): Promise<void> {
+    try {
+      const { release } = await this.acquire(null, new AbortController().signal);
+      release();
+    } catch (error) {
+      throw error instanceof ServerError && error.cause !== undefined ? error.cause : error;
+    }
+  }
+
+  /**
+   * Loads every loaded policy from its folder again, beside the old one, which finishes what it has begun. One that
+   * cannot be loaded keeps its old one; the error names all that failed. For as long as both live, they take both's memory.
+   */
+  async reload(): Promise<void> {
+    const results = await Promise.allSettled(this.#entries.map((entry) => this.#reload(entry)));
+    const reasons = results.flatMap((result) =>
+      result.status === 'rejected' ? [toError(result.reason).message] : [],
+    );
+    if (reasons.length > 0) throw new Error(reasons.join(' '));
+  }
+
+  /** Ends every engine, whoever still uses it. */
+  async close(): Promise<void> {
+    this.#isClosing = true;
+    await this.#opening.catch(() => {});
+    await Promise.all([...this.#residents].map(({ policy }) => policy.engine.close()));
+  }
+
+  #name(name: string, entry: Entry): void {
+    if (this.#names.has(name)) throw new Error(`Two policies would be called "${name}".`);
+    this.#names.set(name, entry);
+  }
+
+  #entry(name: string | null, param?: string): Entry {
+    const entry = name === null ? this.#entries[0] : this.#names.get(name);
+    if (entry !== undefined) return entry;
+    const known = [...this.#names.keys()].map((known) => `"${known}"`).join(', ');
+    throw new ServerError(
+      'model_not_found',
+      `There is no model ${JSON.stringify((name ?? '').slice(0, 64))}; this server has ${known}.`,
+      { param },
+    );
+  }
+
+  #checkBudget({ manifest, memoryBytes }: PolicyDescription): void {
+    const { memoryBudgetBytes: budget } = this.#options;
+    if (budget === null || memoryBytes <= budget) return;
+    throw new Error(
+      `${manifest.id} takes ${memoryBytes} bytes of weights and KV cache, and memory-budget is ${budget}.`,
+    );
+  }
+
+  async #waitFor(entry: Entry, signal: AbortSignal): Promise<void> {
+    const { queueLimit } = this.#options;
+    if (entry.waiting >= queueLimit) {
+      throw new ServerError(
+        'queue_full',
+        `${queueLimit} requests wait for this model to be loaded, and no more may.`,
+      );
+    }
+    entry.waiting += 1;
+    try {
+      await untilAborted(this.#load(entry), signal);
+    } finally {
+      entry.waiting -= 1;
+    }
+  }
+
+  #load(entry: Entry): Promise<void> {
+    if (entry.loading !== null) return entry.loading;
+    const loading = this.#inTurn(() => this.#settle(entry)).finally(() => {
+      entry.loading = null;
+    });
+    // Those who wait may all have left.
+    loading.catch(() => {});
+    entry.loading = loading;
+    return loading;
+  }
+
+  async #settle(entry: Entry): Promise<void> {
+    // Its own eviction may have come before this turn, or its reload.
+    if (entry.resident !== null) return;
+    if (entry.failure !== null && performance.now() - entry.failure.atMs < FAILURE_MS) {
+      throw entry.failure.error;
+    }
+    await this.#makeRoom(entry.description.memoryBytes);
+    try {
+      entry.resident = await this.#open(entry.description);
+      entry.failure = null;
+      this.#options.onChange(entry.description, 'loaded');
+    } catch (cause) {
+      this.#options.onChange(entry.description, toError(cause));
+      const message = `${entry.description.manifest.id} could not be loaded; the server's log has the cause.`;
+      const error = new ServerError('model_unavailable', message, { param: 'model', cause });
+      entry.failure = { error, atMs: performance.now() };
+      throw error;
+    }
+  }
+
+  async #reload(entry: Entry): Promise<void> {
+    await this.#inTurn(async () => {
+      const { id } = entry.description.manifest;
+      const description = this.#options.describe(entry.description.folder);
+      if (description.manifest.id !== id) {
+        throw new Error(
+          `${description.folder} has "${description.manifest.id}" now, and "${id}" is what clients ask for.`,
+        );
+      }
+      this.#checkBudget(description);
+      const old = entry.resident;
+      const fresh = old === null ? null : await this.#open(description);
+      entry.description = description;
+      entry.failure = null;
+      entry.resident = fresh;
+      if (old === null) return;
+      this.#options.onChange(description, 'reloaded');
+      void this.#retire(old);
+    });
+  }
+
+  async #makeRoom(bytes: number): Promise<void> {
+    const budget = this.#options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY;
+    while (this.#usedBytes() + bytes > budget) {
+      const victim = leastRecentlyUsed(this.#entries);
+      if (victim === undefined) {
+        // Only predecessors of reloaded policies are left, which go by themselves.
+        await Promise.race([...this.#residents].map((resident) => this.#retire(resident)));
+        continue;
+      }
+      const { entry, resident } = victim;
+      entry.isLeaving = true;
+      await this.#retire(resident);
+      entry.resident = null;
+      entry.isLeaving = false;
+      this.#options.onChange(entry.description, 'unloaded');
+    }
+  }
+
+  #usedBytes(): number {
+    return [...this.#residents].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
+  }
+
+  async #open(description: PolicyDescription): Promise<Resident> {
+    if (this.#isClosing) throw new ServerError('shutting_down', 'The server is shutting down.');
+    const opening = this.#options.open(description);
+    this.#opening = opening;
+    const resident = new Resident(await opening, description.memoryBytes);
+    this.#residents.add(resident);
+    return resident;
+  }
+
+  async #retire(resident: Resident): Promise<void> {
+    await resident.idle();
+    await resident.policy.engine.close();
+    this.#residents.delete(resident);
+  }
+
+  /** Ends its turn a moment after `work`, so that those who waited for a policy have it before the next one wants its memory. */
+  #inTurn(work: () => Promise<void>): Promise<void> {
+    const result = this.#turn.then(work);
+    const afterwards = () => new Promise<void>((resolve) => setImmediate(resolve));
+    this.#turn = result.then(afterwards, afterwards);
+    return result;
+  }
+}
+
+function newEntry(description: PolicyDescription): Entry {
+  return {
+    description,
+    resident: null,
+    isLeaving: false,
+    loading: null,
+    waiting: 0,
+    lastUse: 0,
+    failure: null,
+  };
+}
+
+function stateOf({ resident, loading, failure }: Entry): PolicyState {
+  if (resident !== null) return 'loaded';
+  if (loading !== null) return 'loading';
+  return failure === null ? 'unloaded' : 'failed';
+}
+
+interface Loaded {
+  readonly entry: Entry;
+  readonly resident: Resident;
+}
+
+/** Of those that nobody uses, if there are any. */
+function leastRecentlyUsed(entries: readonly Entry[]): Loaded | undefined {
+  const loaded = entries.flatMap((entry) =>
+    entry.resident === null ? [] : [{ entry, resident: entry.resident }],
+  );
+  const idle = loaded.filter(({ resident }) => resident.isIdle);
+  const candidates = idle.length > 0 ? idle : loaded;
+  return candidates.toSorted((a, b) => a.entry.lastUse - b.entry.lastUse)[0];
+}
+
+function toError(reason: unknown): Error {
+  return reason instanceof Error ? reason : new Error(String(reason));
+}
+
+function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener('abort', onAbort, { once: true });
+    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
+  });
+}

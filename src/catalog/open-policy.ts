@@ -1,0 +1,49 @@
+// From a folder to a policy that serves: its tokenizer and template, its engine, and a first run.
+
+import { type HealthChange, startEngine } from '../engine/client.ts';
+import type { StepReport } from '../engine/messages.ts';
+import type { EngineOptions } from '../engine/options.ts';
+import { createChat } from '../generation/chat.ts';
+import { loadChatTemplate } from '../generation/chat-template.ts';
+import { createGenerator } from '../generation/generator.ts';
+import type { GenerationObserver } from '../generation/observer.ts';
+import { createScorer } from '../generation/scorer.ts';
+import { loadTokenizer } from '../generation/tokenizer.ts';
+import type { ToolCallFormat } from '../generation/tool-calls/scanner.ts';
+import type { ServedPolicy } from './served-policy.ts';
+import { warmUp } from './warm-up.ts';
+
+export interface OpenPolicyOptions {
+  readonly engine: EngineOptions;
+  readonly toolParser: ToolCallFormat | 'auto' | 'none';
+  readonly maxPromptChars: number;
+  readonly observer: GenerationObserver;
+  readonly onStep: (report: StepReport) => void;
+  readonly onHealth: (change: HealthChange) => void;
+}
+
+/** Rejects with one sentence when the policy cannot be served. */
+export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPolicy> {
+  const { modelFolder } = options.engine;
+  const { observer, toolParser, maxPromptChars } = options;
+  const tokenizer = await loadTokenizer(modelFolder);
+  const template = await loadChatTemplate(modelFolder);
+  const engine = await startEngine(options.engine);
+  try {
+    await warmUp(engine);
+    engine.onStep(options.onStep);
+    engine.onHealth(options.onHealth);
+    const generator = createGenerator(engine, tokenizer, observer);
+    const stopStrings = engine.manifest.chat?.stop_strings ?? [];
+    return {
+      engine,
+      tokenizer,
+      generator,
+      scorer: createScorer(engine, tokenizer, observer),
+      chat: createChat(generator, tokenizer, { template, toolParser, stopStrings, maxPromptChars }),
+    };
+  } catch (error) {
+    await engine.close();
+    throw error;
+  }
+}

@@ -193,6 +193,30 @@ const SETTINGS = {
     256,
     'Answers that may wait for a slot; more are refused with 429.',
   ),
+  queueTokens: integer(
+    1,
+    1_000_000_000,
+    1_048_576,
+    'Prompt tokens of answers not begun yet, once some wait for a slot; more are refused with 429.',
+  ),
+  keyRequests: integer(
+    0,
+    100_000,
+    0,
+    'Requests that one API key may have in flight; more are refused with 429. 0 sets no limit.',
+  ),
+  keyTokensPerMinute: integer(
+    0,
+    1_000_000_000,
+    0,
+    'Tokens of prompts and answers that one API key may use a minute; a key that is out of them is refused with 429. 0 sets no limit.',
+  ),
+  maxRequestSeconds: integer(
+    1,
+    86_400,
+    600,
+    'Longest a request may take, in the queue too; the `timeout` of a request may ask for less.',
+  ),
   toolParser: choice(
     ['auto', 'hermes', 'llama3_json', 'none'],
     'auto',

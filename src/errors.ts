@@ -13,6 +13,8 @@ export type ErrorCode =
   | 'route_not_found'
   | 'method_not_allowed'
   | 'queue_full'
+  | 'quota_exceeded'
+  | 'deadline_exceeded'
   | 'request_cancelled'
   | 'shutting_down'
   | 'engine_restarting'
@@ -23,14 +25,17 @@ export class ServerError extends Error {
   readonly code: ErrorCode;
   /** The request field at fault, as a path: `stop[0]`. */
   readonly param: string | null;
+  /** When the same request may succeed, as far as that can be told. */
+  readonly retryAfterMs: number | null;
 
   constructor(
     code: ErrorCode,
     message: string,
-    options: { param?: string | undefined; cause?: unknown } = {},
+    options: { param?: string | undefined; retryAfterMs?: number; cause?: unknown } = {},
   ) {
     super(message, { cause: options.cause });
     this.code = code;
     this.param = options.param ?? null;
+    this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }

@@ -141,6 +141,9 @@ function engineOptions(config: Config, modelFolder: string): EngineOptions {
     prefillChunk: config.prefillChunk,
     prefixCache: config.prefixCache === 'on',
     queueLimit: config.queueLimit,
+    queueTokens: config.queueTokens,
+    keyRequests: config.keyRequests,
+    keyTokensPerMinute: config.keyTokensPerMinute,
   };
 }
 

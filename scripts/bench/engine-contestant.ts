@@ -29,6 +29,9 @@ export async function startEngineContestant(settings: EngineSettings): Promise<C
     // No peer reuses one sequence's prompt for another.
     prefixCache: false,
     queueLimit: maxSequences,
+    queueTokens: Number.MAX_SAFE_INTEGER,
+    keyRequests: 0,
+    keyTokensPerMinute: 0,
   };
   const engine = await startEngine(options, (workerData) => new Worker(workerUrl, { workerData }));
   return {

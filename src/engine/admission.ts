@@ -29,17 +29,3 @@ export function checkInput(
     );
   }
 }
-
-export function checkQueue(
-  added: number,
-  inFlight: number,
-  { maxSequences }: EngineModel,
-  queueLimit: number,
-): void {
-  const waiting = inFlight + added - maxSequences;
-  if (waiting <= queueLimit) return;
-  throw new ServerError(
-    'queue_full',
-    `The queue is full: with this request ${waiting} sequences would wait, and the limit is ${queueLimit}.`,
-  );
-}

@@ -22,8 +22,8 @@ export interface Engine {
   /** Sequences submitted and not yet finished. */
   readonly inFlight: { readonly waiting: number; readonly running: number };
   /**
-   * Submits all of `inputs` or none: throws ServerError `queue_full`, before anything is returned, when they
-   * would not fit the queue. Streams come back in the order of `inputs`; each ends after exactly one finish event.
+   * Submits all of `inputs` or none: throws ServerError `queue_full` or `quota_exceeded`, before anything is
+   * returned, when they would not fit the queue or their caller's quota. Streams come back in the order of `inputs`; each ends after exactly one finish event.
    * Aborting `signal` cancels every one of them; leaving one stream's loop early cancels that one alone.
    */
   generate(
@@ -54,5 +54,5 @@ export async function startEngine(
   launch: (options: EngineOptions) => Worker = launchWorker,
 ): Promise<Engine> {
   const open = () => openWorker(launch(options));
-  return new WorkerEngine(await open(), open, options.queueLimit);
+  return new WorkerEngine(await open(), open, options);
 }

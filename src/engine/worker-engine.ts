@@ -1,8 +1,9 @@
 // The main thread's side of the worker: who is in flight, which stream an event belongs to, what to do when it dies.
 import { ServerError } from '../errors.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
-import { checkInput, checkQueue } from './admission.ts';
+import { checkInput } from './admission.ts';
 import type { Engine, HealthChange, SequenceInput } from './client.ts';
+import { Gate, type GateLimits, type Visit } from './gate.ts';
 import type { EngineModel, FromWorker, SequenceEvent, StepReport, ToWorker } from './messages.ts';
 import type { OpenWorker } from './open-worker.ts';
 import { SequenceStream } from './sequence-stream.ts';
@@ -10,6 +11,9 @@ import { SupervisedWorker } from './supervised-worker.ts';
 
 interface InFlight {
   readonly stream: SequenceStream;
+  readonly promptTokens: number;
+  readonly visit: Visit;
+  hasBegun: boolean;
   readonly onFinish: () => void;
 }
 
@@ -17,7 +21,7 @@ export class WorkerEngine implements Engine {
   readonly model: EngineModel;
   readonly manifest: PolicyManifest;
   readonly #worker: SupervisedWorker;
-  readonly #queueLimit: number;
+  readonly #gate: Gate;
   readonly #inFlight = new Map<number, InFlight>();
   readonly #stepListeners = new Set<(report: StepReport) => void>();
   readonly #healthListeners = new Set<(change: HealthChange) => void>();
@@ -26,10 +30,10 @@ export class WorkerEngine implements Engine {
   #nextId = 0;
   #closing = false;
 
-  constructor(first: OpenWorker, reopen: () => Promise<OpenWorker>, queueLimit: number) {
+  constructor(first: OpenWorker, reopen: () => Promise<OpenWorker>, limits: GateLimits) {
     this.model = first.model;
     this.manifest = first.manifest;
-    this.#queueLimit = queueLimit;
+    this.#gate = new Gate(limits, first.model);
     const start = async () => this.#accept(await reopen());
     this.#worker = new SupervisedWorker(first.worker, start, {
       message: (message) => this.#receive(message),
@@ -50,20 +54,20 @@ export class WorkerEngine implements Engine {
   generate(inputs: readonly SequenceInput[], signal: AbortSignal): readonly SequenceStream[] {
     this.#checkOpen();
     for (const input of inputs) checkInput(input, this.model, this.manifest);
-    checkQueue(inputs.length, this.#inFlight.size, this.model, this.#queueLimit);
+    const visit = this.#gate.enter(inputs);
 
     const requests = inputs.map((input) => ({ ...input, id: this.#nextId++ }));
     const cancelAll = (): void => {
       for (const { id } of requests) this.#cancel(id);
     };
-    let unfinished = requests.length;
     const onFinish = (): void => {
-      unfinished -= 1;
-      if (unfinished === 0) signal.removeEventListener('abort', cancelAll);
+      this.#gate.leave(visit);
+      if (visit.sequences === 0) signal.removeEventListener('abort', cancelAll);
     };
-    const streams = requests.map(({ id }) => {
+    const streams = requests.map(({ id, promptIds }) => {
       const stream = new SequenceStream(() => this.#cancel(id));
-      this.#inFlight.set(id, { stream, onFinish });
+      const promptTokens = promptIds.length;
+      this.#inFlight.set(id, { stream, promptTokens, visit, hasBegun: false, onFinish });
       return stream;
     });
     this.#worker.post({ type: 'submit', requests });
@@ -124,6 +128,11 @@ export class WorkerEngine implements Engine {
   #route(event: SequenceEvent): void {
     const sequence = this.#inFlight.get(event.id);
     if (!sequence) return;
+    if (!sequence.hasBegun) {
+      sequence.hasBegun = true;
+      this.#gate.begin(sequence.promptTokens);
+    }
+    if (event.kind === 'token') this.#gate.token(sequence.visit);
     if (event.kind === 'finish') {
       this.#inFlight.delete(event.id);
       sequence.onFinish();

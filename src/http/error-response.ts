@@ -6,8 +6,8 @@ interface WireError {
   readonly status: number;
   readonly type: 'invalid_request_error' | 'permission_error' | 'rate_limit_error' | 'server_error';
   readonly code: string;
-  /** When the same request may succeed. */
-  readonly retryAfterSeconds?: number;
+  /** When the same request may succeed, where the failure does not say. */
+  readonly retryAfterMs?: number;
   readonly headers?: Readonly<Record<string, string>>;
 }
 
@@ -32,7 +32,7 @@ const WIRE_ERRORS = {
     status: 503,
     type: 'server_error',
     code: 'model_unavailable',
-    retryAfterSeconds: 5,
+    retryAfterMs: 5000,
   },
   route_not_found: { status: 404, type: 'invalid_request_error', code: 'route_not_found' },
   method_not_allowed: { status: 405, type: 'invalid_request_error', code: 'method_not_allowed' },
@@ -40,7 +40,20 @@ const WIRE_ERRORS = {
     status: 429,
     type: 'rate_limit_error',
     code: 'rate_limit_exceeded',
-    retryAfterSeconds: 1,
+    retryAfterMs: 1000,
+  },
+  quota_exceeded: {
+    status: 429,
+    type: 'rate_limit_error',
+    code: 'rate_limit_exceeded',
+    retryAfterMs: 1000,
+  },
+  // Clients that retry by themselves must not: the time for an answer is over.
+  deadline_exceeded: {
+    status: 504,
+    type: 'server_error',
+    code: 'deadline_exceeded',
+    headers: { 'x-should-retry': 'false' },
   },
   // Nobody is left to read it; 499 is what logs and proxies call it.
   request_cancelled: { status: 499, type: 'invalid_request_error', code: 'request_cancelled' },
@@ -48,16 +61,18 @@ const WIRE_ERRORS = {
     status: 503,
     type: 'server_error',
     code: 'shutting_down',
-    retryAfterSeconds: 5,
+    retryAfterMs: 5000,
   },
   engine_restarting: {
     status: 503,
     type: 'server_error',
     code: 'engine_restarting',
-    retryAfterSeconds: 1,
+    retryAfterMs: 1000,
   },
   engine_failed: { status: 500, type: 'server_error', code: 'engine_failed' },
 } as const satisfies Record<ErrorCode, WireError>;
+
+const MAX_RETRY_AFTER_SECONDS = 60;
 
 const UNEXPECTED: WireError = { status: 500, type: 'server_error', code: 'internal_error' };
 
@@ -76,15 +91,21 @@ export function errorBody(error: unknown): ErrorBody {
 }
 
 export function errorResponse(error: unknown, headers: Record<string, string> = {}): Response {
-  const { status, retryAfterSeconds, headers: own } = wireError(error);
+  const { status, retryAfterMs, headers: own } = wireError(error);
+  const waitMs = (error instanceof ServerError ? error.retryAfterMs : null) ?? retryAfterMs;
   return Response.json(errorBody(error), {
     status,
     headers: {
       ...own,
       ...headers,
-      ...(retryAfterSeconds === undefined ? {} : { 'retry-after': String(retryAfterSeconds) }),
+      ...(waitMs === undefined ? {} : { 'retry-after': retryAfter(waitMs) }),
     },
   });
+}
+
+/** Whole seconds. Nobody need stay away for longer than a minute: by then another answer is as good as this one. */
+function retryAfter(waitMs: number): string {
+  return String(Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(waitMs / 1000))));
 }
 
 function wireError(error: unknown): WireError {

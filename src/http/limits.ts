@@ -1,6 +1,8 @@
 // How much one request may ask for; the server's configuration sets each.
 export interface Limits {
   readonly maxBodyBytes: number;
+  /** Longest a request may take. */
+  readonly maxRequestSeconds: number;
   readonly maxPromptChars: number;
   /** Most alternatives per token. */
   readonly maxLogprobs: number;

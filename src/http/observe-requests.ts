@@ -27,6 +27,7 @@ export function observeRequests(
     const { signal } = context.req.raw;
     signal.addEventListener('abort', onClientGone, { once: true });
     context.set('abort', abort);
+    context.set('startedAtMs', startedAt);
     context.set('logFields', {});
     context.set('caller', null);
     context.set('onEnd', []);

@@ -25,9 +25,10 @@ const ERRORS = {
   403: 'The key lacks the scope that the route needs.',
   404: 'There is no such model.',
   413: 'The body is too large.',
-  429: 'The queue is full; `retry-after` says when to try again.',
+  429: 'The queue is full, or the key has used up its quota; `retry-after` says when to try again.',
   500: 'The server failed.',
   503: 'The server is shutting down, its engine is being restarted, or the policy could not be loaded.',
+  504: 'The time given to the request is over.',
 } as const;
 
 export function openApiDocument(limits: Limits): object {
@@ -62,7 +63,7 @@ export function openApiDocument(limits: Limits): object {
         'createScore',
         "Rate given continuations of one prompt: the policy's log-probability, and what each model says, token by token.",
         ['ScoreRequest', 'Score'],
-        [400, 401, 403, 404, 413, 429, 500, 503],
+        [400, 401, 403, 404, 413, 429, 500, 503, 504],
       ),
       '/tokenize': exchange(
         'tokenize',
@@ -227,7 +228,7 @@ function answering(
           description: 'The answers; with `stream`, chunks of them as server-sent events.',
           content: { ...json(whole), 'text/event-stream': { schema: reference(chunk) } },
         },
-        ...errors(400, 401, 403, 404, 413, 429, 500, 503),
+        ...errors(400, 401, 403, 404, 413, 429, 500, 503, 504),
       },
     },
   };

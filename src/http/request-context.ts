@@ -7,6 +7,8 @@ interface RequestVariables {
   caller: string | null;
   /** Aborted, with a ServerError as its reason, when the client leaves or the server stops. */
   abort: AbortController;
+  /** When it came, on the clock of `performance.now()`. */
+  startedAtMs: number;
   /** What a route adds to the request's log line. */
   logFields: Record<string, string | number | boolean | null>;
   /** What the request holds, to be given back once it has ended. */

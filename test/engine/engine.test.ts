@@ -21,6 +21,9 @@ const options: EngineOptions = {
   prefillChunk: 16,
   prefixCache: true,
   queueLimit: 200,
+  queueTokens: 1_000_000,
+  keyRequests: 0,
+  keyTokensPerMinute: 0,
 };
 
 function start(changes: Partial<EngineOptions> = {}, url = builtWorker): Promise<Engine> {

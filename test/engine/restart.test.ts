@@ -31,6 +31,9 @@ const options: EngineOptions = {
   prefillChunk: 16,
   prefixCache: true,
   queueLimit: 200,
+  queueTokens: 1_000_000,
+  keyRequests: 0,
+  keyTokensPerMinute: 0,
 };
 
 describe('a server whose worker dies', () => {

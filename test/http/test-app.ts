@@ -19,6 +19,7 @@ import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-eng
 
 export const LIMITS: Limits = {
   maxBodyBytes: 4096,
+  maxRequestSeconds: 600,
   maxPromptChars: 500,
   maxLogprobs: 5,
   maxN: 4,

@@ -5,6 +5,7 @@ import type { ChatGeneration } from '../../generation/chat.ts';
 import type { AnswerPiece } from '../../generation/read-answers.ts';
 import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
 import { toUsage } from '../completion-wire.ts';
+import { setDeadline } from '../deadline.ts';
 import { renameFields } from '../rename-fields.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -25,6 +26,7 @@ export function chatCompletions(services: GenerationServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
+    setDeadline(context, body.timeout, services.limits);
     const { chat } = await usePolicy(context, catalog, body.model);
     const names = {
       prompt: 'messages',

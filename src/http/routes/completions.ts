@@ -12,6 +12,7 @@ import {
   toUsage,
   toView,
 } from '../completion-wire.ts';
+import { setDeadline } from '../deadline.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type CompletionBody, completionRequestSchema } from '../schema/completion-request.ts';
@@ -31,6 +32,7 @@ export function completions(services: GenerationServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
+    setDeadline(context, body.timeout, services.limits);
     const { generator } = await usePolicy(context, catalog, body.model);
     const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);

@@ -1,6 +1,7 @@
 // POST /v1/responses: OpenAI's newer form of a conversation, which its Agents SDK speaks by default. Nothing is stored.
 import type { Context } from 'hono';
 import type { ChatGeneration } from '../../generation/chat.ts';
+import { setDeadline } from '../deadline.ts';
 import { renameFields } from '../rename-fields.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -26,6 +27,7 @@ export function responses(services: GenerationServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body, ignoredFields } = await readBody(context.req, schema);
+    setDeadline(context, body.timeout, limits);
     const { chat } = await usePolicy(context, catalog, body.model);
     const request = toResponsesRequest(body, limits, context.var.caller);
     const generation = renameFields(NAMES, () => chat.start(request, context.var.abort.signal));

@@ -4,6 +4,7 @@ import type { Context } from 'hono';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { ScoredToken } from '../../generation/scorer.ts';
 import { toUsage } from '../completion-wire.ts';
+import { setDeadline } from '../deadline.ts';
 import type { Drain } from '../drain.ts';
 import { toPolicy } from '../generation-fields.ts';
 import type { Limits } from '../limits.ts';
@@ -25,6 +26,7 @@ export function score({ catalog, drain, limits }: ScoreServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     drain.refuseWhenDraining();
     const { body } = await readBody(context.req, schema);
+    setDeadline(context, body.timeout, limits);
     const { scorer } = await usePolicy(context, catalog, body.model);
     const { prompt, continuations } = body;
     const policy = toPolicy(body, limits, context.var.caller);

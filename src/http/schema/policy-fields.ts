@@ -9,6 +9,7 @@ import {
   integerField,
   MAX_INT32,
   numberField,
+  positiveField,
   strictField,
 } from './fields.ts';
 
@@ -59,6 +60,10 @@ export function policyFields(limits: Limits) {
       description:
         'Of the answers asked for with one key, those of a lower number get a slot first, of equal numbers the first to come; keys take turns. Those that have one keep it.',
       default: 0,
+    }),
+    timeout: positiveField(limits.maxRequestSeconds).nullish().meta({
+      description:
+        'Seconds the request may take, its time in the queue included; then it ends with the error deadline_exceeded. The header `x-request-timeout` says the same; the lower of both counts.',
     }),
     cache_salt: boundedTextField(1, 1024).nullish().meta({
       description:

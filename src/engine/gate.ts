@@ -1,0 +1,96 @@
+// Who gets in: every bound of the queue and every quota of a caller, checked and counted in one place.
+import { ServerError } from '../errors.ts';
+import type { SequenceInput } from './client.ts';
+import { FinishRate } from './finish-rate.ts';
+import type { EngineModel } from './messages.ts';
+import { type QuotaLimits, Quotas } from './quotas.ts';
+
+export interface GateLimits extends QuotaLimits {
+  /** Most sequences that may wait for a slot. */
+  readonly queueLimit: number;
+  /** Most prompt tokens of sequences that have not begun to answer, where some wait. */
+  readonly queueTokens: number;
+}
+
+/** A request that got in: all its sequences. */
+export interface Visit {
+  readonly caller: string | null;
+  readonly sinceMs: number;
+  sequences: number;
+}
+
+export class Gate {
+  readonly #limits: GateLimits;
+  readonly #slots: number;
+  readonly #quotas: Quotas;
+  readonly #rate = new FinishRate();
+  readonly #nowMs: () => number;
+  #inFlight = 0;
+  #waitingTokens = 0;
+
+  constructor(limits: GateLimits, { maxSequences }: EngineModel, nowMs = () => performance.now()) {
+    this.#limits = limits;
+    this.#slots = maxSequences;
+    this.#quotas = new Quotas(limits);
+    this.#nowMs = nowMs;
+  }
+
+  /** All of a request's sequences or none; throws `queue_full` or `quota_exceeded`. */
+  enter(inputs: readonly SequenceInput[]): Visit {
+    const nowMs = this.#nowMs();
+    const caller = inputs[0]?.caller ?? null;
+    const tokens = inputs.reduce((sum, { promptIds }) => sum + promptIds.length, 0);
+    this.#checkQueue(inputs.length, tokens, nowMs);
+    this.#quotas.enter(caller, distinctPromptTokens(inputs), nowMs);
+    this.#inFlight += inputs.length;
+    this.#waitingTokens += tokens;
+    this.#rate.record(nowMs, this.#inFlight);
+    return { caller, sinceMs: nowMs, sequences: inputs.length };
+  }
+
+  /** A sequence's first event, be it its last too. */
+  begin(promptTokens: number): void {
+    this.#waitingTokens -= promptTokens;
+  }
+
+  /** An answer has grown by one. */
+  token({ caller }: Visit): void {
+    this.#quotas.spend(caller, 1);
+  }
+
+  /** One sequence of the visit has ended. */
+  leave(visit: Visit): void {
+    const nowMs = this.#nowMs();
+    this.#inFlight -= 1;
+    this.#rate.record(nowMs, this.#inFlight, 1);
+    visit.sequences -= 1;
+    if (visit.sequences === 0) this.#quotas.leave(visit.caller, nowMs - visit.sinceMs);
+  }
+
+  #checkQueue(added: number, addedTokens: number, nowMs: number): void {
+    const { queueLimit, queueTokens } = this.#limits;
+    const waiting = this.#inFlight + added - this.#slots;
+    if (waiting <= 0) return;
+    if (waiting > queueLimit) {
+      throw new ServerError(
+        'queue_full',
+        `The queue is full: with this request ${waiting} sequences would wait, and the limit is ${queueLimit}.`,
+        { retryAfterMs: this.#rate.waitMs(nowMs, waiting - queueLimit) },
+      );
+    }
+    const tokens = this.#waitingTokens + addedTokens;
+    if (tokens <= queueTokens || this.#waitingTokens === 0) return;
+    const share = (tokens - queueTokens) / this.#waitingTokens;
+    throw new ServerError(
+      'queue_full',
+      `The queue is full: with this request prompts of ${tokens} tokens would wait, and the limit is ${queueTokens}.`,
+      { retryAfterMs: this.#rate.waitMs(nowMs, Math.min(1, share) * this.#inFlight) },
+    );
+  }
+}
+
+/** The answers to one prompt share its ids. */
+function distinctPromptTokens(inputs: readonly SequenceInput[]): number {
+  const prompts = new Set(inputs.map(({ promptIds }) => promptIds));
+  return [...prompts].reduce((sum, { length }) => sum + length, 0);
+}

@@ -7,6 +7,9 @@ import { manifestSchema, type PolicyManifest } from './manifest.ts';
 
 const chunkBytes = 1 << 20;
 
+/** What the server reads of a folder whether the manifest names it or not. */
+const TEXT_FILES = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
+
 export function readManifest(folder: string): PolicyManifest {
   const path = join(folder, 'policy.json');
   let content: unknown;
@@ -40,6 +43,12 @@ export function verifyFiles(folder: string, manifest: PolicyManifest): void {
   if (!('step.onnx' in manifest.files)) {
     throw new Error(`${join(folder, 'policy.json')}: files does not name step.onnx.`);
   }
+  const stray = TEXT_FILES.find((name) => !(name in manifest.files) && isThere(folder, name));
+  if (stray !== undefined) {
+    throw new Error(
+      `${join(folder, stray)} is not among the files of policy.json: export the policy again with it, or remove it.`,
+    );
+  }
   for (const [name, expected] of Object.entries(manifest.files)) {
     if (name === '.' || name === '..' || /[/\\\0]/.test(name)) {
       throw new Error(
@@ -52,6 +61,10 @@ export function verifyFiles(folder: string, manifest: PolicyManifest): void {
       throw new Error(`${path} has sha256 ${actual}: policy.json says ${expected}.`);
     }
   }
+}
+
+function isThere(folder: string, name: string): boolean {
+  return lstatSync(join(folder, name), { throwIfNoEntry: false }) !== undefined;
 }
 
 function sha256(path: string): string {

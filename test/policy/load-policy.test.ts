@@ -30,6 +30,11 @@ describe('loadPolicy', () => {
     expect(load).toThrow(/tokenizer\.json has sha256 [0-9a-f]{64}: policy\.json says/);
   });
 
+  it('refuses a chat template that the manifest does not name', () => {
+    writeFileSync(join(folder, 'chat_template.jinja'), '{{ messages }}');
+    expect(load).toThrow(/chat_template\.jinja is not among the files of policy\.json/);
+  });
+
   it('refuses a file that is missing', () => {
     rmSync(join(folder, 'value.onnx.data'));
     expect(load).toThrow(/value\.onnx\.data does not exist/);

@@ -2,13 +2,16 @@
 
 import json
 import subprocess
+from collections import deque
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
 ROOT = Path(__file__).parents[3]
 ENTRY = ROOT / "dist" / "main.js"
+CLIENTS = ROOT / ".venv-clients" / "bin"
 
 
 @pytest.fixture(scope="session")
@@ -19,7 +22,18 @@ def server_url() -> Iterator[str]:
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
             assert server.stdout is not None
-            # The first line says where it listens; its end, that it could not start.
-            yield json.loads(server.stdout.readline())["url"]
+            started = (json.loads(line) for line in server.stdout)
+            url = next(entry["url"] for entry in started if "url" in entry)
+            # Read on, so that the pipe never fills.
+            Thread(target=deque, args=(server.stdout, 0), daemon=True).start()
+            yield url
         finally:
             server.kill()
+
+
+@pytest.fixture(scope="session")
+def client_programs() -> Path:
+    """What requirements.txt beside this file installs, in an environment of its own."""
+    if not CLIENTS.exists():
+        pytest.skip(f"there is no {CLIENTS}")
+    return CLIENTS

@@ -235,7 +235,7 @@ const SETTINGS = {
     1,
     10_000,
     128,
-    'Most answers a request may ask for: prompts times `n` or `best_of`; and most continuations to score.',
+    'Most answers a request may ask for: prompts times `n` or `best_of`; and most continuations to score or texts to choose among.',
   ),
   maxStopStrings: integer(1, 1000, 4, 'Most strings in `stop`.'),
   maxStopChars: integer(1, 65_536, 256, 'Most characters in a stop string or one of `bad_words`.'),
@@ -255,6 +255,18 @@ const SETTINGS = {
     600_000,
     0,
     'How long requests are still taken after SIGTERM, while readiness already says no: load balancers need a moment to notice.',
+  ),
+  maxGrammarChars: integer(
+    1,
+    10_000_000,
+    65_536,
+    'Most characters in a schema, regular expression or grammar that an answer must follow.',
+  ),
+  grammarTimeoutMs: integer(
+    1,
+    600_000,
+    3000,
+    'How long a schema, regular expression or grammar may take to compile; longer ones are refused.',
   ),
   shutdownTimeoutMs: integer(
     0,

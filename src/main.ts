@@ -32,6 +32,7 @@ function wire(config: Config, logger: Logger): Parts {
       engine: engineOptions(config, folder),
       toolParser: config.toolParser,
       maxPromptChars: config.maxPromptChars,
+      grammarTimeoutMs: config.grammarTimeoutMs,
       observer: metrics,
       onStep: (report) => {
         metrics.stepTaken(report);

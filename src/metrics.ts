@@ -208,6 +208,12 @@ export function createMetrics(engine: EngineLoad, withVllm = true) {
     },
   });
 
+  const constrained = new Gauge({
+    name: 'qsft_constrained_answers',
+    help: 'Answers that follow a grammar and have not ended.',
+    registers,
+  });
+
   return {
     registry,
     requestServed(request: { method: string; route: string; status: number; seconds: number }) {
@@ -217,6 +223,9 @@ export function createMetrics(engine: EngineLoad, withVllm = true) {
     },
     requestRejected(reason: string) {
       rejected.inc({ reason });
+    },
+    constrainedAnswers(change: number) {
+      constrained.inc(change);
     },
     generationStarted(started: { promptTokens: number; beta: number }) {
       promptTokens.inc(started.promptTokens);

@@ -17,6 +17,7 @@ export function plainSequence(
     caller: null,
     cacheScope: '',
     edits: null,
+    mask: null,
     ignoreEos: true,
     stopTokenIds: [],
     topLogprobs: null,

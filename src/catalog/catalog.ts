@@ -154,7 +154,7 @@ export class Catalog {
   async close(): Promise<void> {
     this.#isClosing = true;
     await this.#opening.catch(() => {});
-    await Promise.all([...this.#residents].map(({ policy }) => policy.engine.close()));
+    await Promise.all([...this.#residents].map(({ policy }) => policy.close()));
   }
 
   #name(name: string, entry: Entry): void {
@@ -282,7 +282,7 @@ export class Catalog {
 
   async #retire(resident: Resident): Promise<void> {
     await resident.idle();
-    await resident.policy.engine.close();
+    await resident.policy.close();
     this.#residents.delete(resident);
   }
 

@@ -9,9 +9,9 @@ export async function checkPolicy(
 ): Promise<string> {
   const { folder, manifest, memoryBytes } = description;
   const { id, precision, vocab_size, defaults, files } = manifest;
-  const { engine, chat } = await open(description);
+  const { engine, chat, close } = await open(description);
   const { device, maxSequences, maxLength, kvCacheBytes } = engine.model;
-  await engine.close();
+  await close();
   const rows = [
     ['folder', folder],
     ['files', `${Object.keys(files).length}, each with the sha256 that policy.json says`],

@@ -1,11 +1,13 @@
 // From a folder to a policy that serves: its tokenizer and template, its engine, and a first run.
 
+import { createConstraints } from '../constraint/client.ts';
 import { type HealthChange, startEngine } from '../engine/client.ts';
 import type { StepReport } from '../engine/messages.ts';
 import type { EngineOptions } from '../engine/options.ts';
 import { createChat } from '../generation/chat.ts';
 import { loadChatTemplate } from '../generation/chat-template.ts';
 import { createGenerator } from '../generation/generator.ts';
+import { loadGrammarVocabulary } from '../generation/grammar-vocabulary.ts';
 import type { GenerationObserver } from '../generation/observer.ts';
 import { createScorer } from '../generation/scorer.ts';
 import { loadTokenizer } from '../generation/tokenizer.ts';
@@ -17,6 +19,8 @@ export interface OpenPolicyOptions {
   readonly engine: EngineOptions;
   readonly toolParser: ToolCallFormat | 'auto' | 'none';
   readonly maxPromptChars: number;
+  /** How long a grammar may take to compile. */
+  readonly grammarTimeoutMs: number;
   readonly observer: GenerationObserver;
   readonly onStep: (report: StepReport) => void;
   readonly onHealth: (change: HealthChange) => void;
@@ -33,7 +37,12 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
     await warmUp(engine);
     engine.onStep(options.onStep);
     engine.onHealth(options.onHealth);
-    const generator = createGenerator(engine, tokenizer, observer);
+    const constraints = createConstraints({
+      vocabulary: await loadGrammarVocabulary(modelFolder, engine.manifest),
+      compileTimeoutMs: options.grammarTimeoutMs,
+      onChange: (change) => observer.constrainedAnswers(change),
+    });
+    const generator = createGenerator(engine, tokenizer, observer, constraints);
     const stopStrings = engine.manifest.chat?.stop_strings ?? [];
     return {
       engine,
@@ -41,6 +50,9 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
       generator,
       scorer: createScorer(engine, tokenizer, observer),
       chat: createChat(generator, tokenizer, { template, toolParser, stopStrings, maxPromptChars }),
+      close: async () => {
+        await Promise.all([engine.close(), constraints.close()]);
+      },
     };
   } catch (error) {
     await engine.close();

@@ -11,4 +11,6 @@ export interface ServedPolicy {
   readonly generator: Generator;
   readonly scorer: Scorer;
   readonly chat: Chat;
+  /** Ends its threads; cancels what is in flight. */
+  close(): Promise<void>;
 }

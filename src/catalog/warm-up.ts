@@ -18,6 +18,7 @@ export async function warmUp(engine: Engine): Promise<void> {
     policy: { ...manifest.defaults, beta },
     sampling: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: [0, 0] as const, choice },
     edits: null,
+    mask: null,
     ignoreEos: true,
     stopTokenIds: [],
     topLogprobs: null,

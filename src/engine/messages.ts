@@ -7,6 +7,7 @@ import type {
   SamplingParameters,
   ScoreEditParameters,
 } from '../policy/parameters.ts';
+import type { SharedMask } from '../policy/token-mask.ts';
 
 export type {
   BetaSchedule,
@@ -16,6 +17,7 @@ export type {
   SamplingParameters,
   ScoreEditParameters,
 } from '../policy/parameters.ts';
+export type { SharedMask } from '../policy/token-mask.ts';
 
 /** One sequence to decode: everything the engine needs to know of a request. */
 export interface SequenceRequest {
@@ -26,6 +28,8 @@ export interface SequenceRequest {
   readonly sampling: SamplingParameters;
   /** Null leaves the scores as they are, at no cost. */
   readonly edits: ScoreEditParameters | null;
+  /** Allows only the tokens it says at each step; null allows all. */
+  readonly mask: SharedMask | null;
   /** The policy's end-of-sequence tokens are tokens like others. */
   readonly ignoreEos: boolean;
   /** Tokens that end the sequence beside those. */
@@ -106,7 +110,14 @@ export interface TokenEvent extends DrawnToken {
   readonly id: number;
 }
 
-export type EngineFinishReason = 'eos' | 'stop_token' | 'length' | 'cancelled' | 'error';
+/** `unmasked`: the mask of its next token never came, or left none. */
+export type EngineFinishReason =
+  | 'eos'
+  | 'stop_token'
+  | 'length'
+  | 'cancelled'
+  | 'unmasked'
+  | 'error';
 
 /** The last event of every sequence that was submitted, exactly once. */
 export interface FinishEvent {

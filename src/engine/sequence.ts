@@ -2,6 +2,7 @@
 import { needsValue, type StepWeights, samplingUnder, stepWeights } from '../policy/parameters.ts';
 import type { PolicyRow } from '../policy/policy.ts';
 import { ScoreEdits } from '../policy/score-edits.ts';
+import { TokenMask } from '../policy/token-mask.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 
 export interface Sequence extends PolicyRow {
@@ -46,6 +47,7 @@ export function createSequence(request: SequenceRequest, vocabulary: Vocabulary)
       edits === null
         ? null
         : new ScoreEdits(edits, { promptIds, maxTokens, vocabularySize, endingIds }),
+    mask: request.mask === null ? null : new TokenMask(request.mask),
     endingIds,
   };
 }
@@ -56,7 +58,7 @@ export function append(
   token: number,
   { eosTokenIds }: Vocabulary,
 ): EngineFinishReason | null {
-  const { request, edits } = sequence;
+  const { request, edits, mask } = sequence;
   if (sequence.endingIds.has(token)) {
     return eosTokenIds.has(token) && !request.ignoreEos ? 'eos' : 'stop_token';
   }
@@ -67,7 +69,9 @@ export function append(
   if (typeof request.policy.beta !== 'number') {
     sequence.weights = stepWeights(request.policy, sequence.drawn, request.maxTokens);
   }
-  return sequence.drawn === request.maxTokens ? 'length' : null;
+  if (sequence.drawn === request.maxTokens) return 'length';
+  mask?.record(token, sequence.drawn);
+  return null;
 }
 
 function endingTokens(

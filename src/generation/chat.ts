@@ -1,11 +1,13 @@
 // A conversation to a stream of answers: render the policy's template, generate, read the calls of tools.
 import { ServerError } from '../errors.ts';
 import type { ChatTemplate } from './chat-template.ts';
+import { type Constraint, type TextFormat, toTextFormat } from './constraint.ts';
 import type { Conversation } from './conversation.ts';
 import type { Generation, Generator } from './generator.ts';
 import { type AnswerPiece, readAnswers, type ToolReading } from './read-answers.ts';
 import type { GenerationRequest } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import { callFormat } from './tool-calls/call-format.ts';
 import { createScanner, detectToolCallFormat } from './tool-calls/format.ts';
 import type { ToolCallFormat } from './tool-calls/scanner.ts';
 
@@ -22,6 +24,10 @@ export interface ChatRequest
   readonly conversation: Conversation;
   /** Whether an answer may call more than one tool. */
   readonly parallelToolCalls: boolean;
+  /** A call that must be: of any tool (`true`), or of the one named. */
+  readonly forcedCall: boolean | string;
+  /** Tools whose arguments must be by their schema. */
+  readonly strictTools: ReadonlySet<string>;
 }
 
 export interface ChatGeneration extends Omit<Generation, 'deltas'> {
@@ -35,7 +41,7 @@ export interface Chat {
   /** Null where there are no tools. */
   readonly toolFormat: ToolCallFormat | null;
   /** Like `Generator.start`, for a conversation. */
-  start(request: ChatRequest, signal: AbortSignal): ChatGeneration;
+  start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration>;
 }
 
 export interface ChatOptions {
@@ -55,16 +61,19 @@ export function createChat(
 ): Chat {
   const format = toolCallFormat(template, toolParser);
 
-  function start(request: ChatRequest, signal: AbortSignal): ChatGeneration {
-    const { conversation, parallelToolCalls, ...generation } = request;
+  async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
+    const { conversation, parallelToolCalls, forcedCall, strictTools, ...generation } = request;
     if (template === null) throw withoutTemplate();
-    const tools = toolReading(conversation, parallelToolCalls, format);
+    const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
+    const tools = toolReading(conversation, onlyOneCall, format);
+    const constraint = withCalls(request, onlyOneCall, format);
     const text = template.render(conversation, maxPromptChars);
     // The template has written what begins a text, so the tokenizer must not do so again.
     const ids = tokenizer.encode(text, { addsSpecialTokens: false });
-    const { deltas, ...rest } = generator.start(
+    const { deltas, ...rest } = await generator.start(
       {
         ...generation,
+        constraint,
         ...NO_TEXT_PROMPT,
         prompts: [ids],
         bestOf: request.choicesPerPrompt,
@@ -90,7 +99,7 @@ function toolCallFormat(
 
 function toolReading(
   { tools }: Conversation,
-  parallelToolCalls: boolean,
+  onlyOneCall: boolean,
   format: ToolCallFormat | null,
 ): ToolReading | null {
   if (tools.length === 0) return null;
@@ -102,7 +111,29 @@ function toolReading(
     );
   }
   const names = new Set(tools.map((tool) => tool.function.name));
-  return { createScanner: () => createScanner(format, names), onlyOneCall: !parallelToolCalls };
+  return { createScanner: () => createScanner(format, names), onlyOneCall };
+}
+
+/** What the answer must be, calls included: forced ones alone, others instead of what the request demands of its text. */
+function withCalls(
+  { conversation: { tools }, constraint, forcedCall, strictTools }: ChatRequest,
+  onlyOneCall: boolean,
+  format: ToolCallFormat | null,
+): Constraint | null {
+  if (format === null || tools.length === 0) return constraint;
+  const isForced = forcedCall !== false;
+  const offered = tools.filter(
+    (tool) => typeof forcedCall === 'boolean' || tool.function.name === forcedCall,
+  );
+  const demand = { isForced, onlyOne: onlyOneCall, strict: strictTools };
+  if (isForced || constraint === null) {
+    const calls = callFormat(format, offered, demand);
+    return calls === null ? null : { kind: 'format', format: calls, param: 'tools' };
+  }
+  const calls = callFormat(format, offered, { ...demand, isForced: true });
+  if (calls === null) return constraint;
+  const both: TextFormat = { type: 'or', elements: [toTextFormat(constraint), calls] };
+  return { kind: 'format', format: both, param: constraint.param };
 }
 
 /** What need not be generated where only the first call counts. */

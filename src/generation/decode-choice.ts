@@ -23,7 +23,7 @@ export async function* decodeChoice(
     if (opening !== null) yield opening;
     for await (const event of events) {
       progress.record(event);
-      if (event.kind === 'finish' && event.reason === 'error') outcome = 'error';
+      if (event.kind === 'finish' && isFailure(event.reason)) outcome = 'error';
       const delta = decodeEvent(event, decoder, signal);
       if (delta === null) continue;
       if (delta.finishReason !== null) outcome = delta.finishReason;
@@ -33,6 +33,10 @@ export async function* decodeChoice(
   } finally {
     progress.end(outcome);
   }
+}
+
+function isFailure(reason: FinishEvent['reason']): boolean {
+  return reason === 'error' || reason === 'unmasked';
 }
 
 function decodeEvent(
@@ -67,6 +71,7 @@ function finishChoice(
     case 'length':
       return decoder.finish('length');
     case 'error':
+    case 'unmasked':
     case 'cancelled':
       throw failureOf(event, signal);
     default:
@@ -77,6 +82,10 @@ function finishChoice(
 /** Null for a sequence that came to its end. */
 export function failureOf({ reason, message }: FinishEvent, signal: AbortSignal): Error | null {
   if (reason === 'error') return new ServerError('engine_failed', message ?? 'The engine failed.');
+  if (reason === 'unmasked') {
+    const stopped = 'The grammar of this answer could not be followed further: start it again.';
+    return new ServerError('engine_failed', stopped);
+  }
   if (reason !== 'cancelled') return null;
   if (signal.reason instanceof ServerError) return signal.reason;
   return new ServerError('request_cancelled', 'The request was cancelled.');

@@ -1,20 +1,27 @@
 // A generation request to a stream of text: encode, submit, decode every answer as it comes.
 import assert from 'node:assert/strict';
+import type { Constraints, OpenText } from '../constraint/client.ts';
 import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
+import { ServerError } from '../errors.ts';
 import { AnswerProgress } from './answer-progress.ts';
 import { bestAnswers } from './best-of.ts';
+import { type Candidate, chooseAmong } from './choose.ts';
+import { type Constraint, toTextFormat } from './constraint.ts';
 import { decodeChoice } from './decode-choice.ts';
 import { merge } from './merge.ts';
 import type { AnswerReport, GenerationObserver } from './observer.ts';
 import { type PlannedAnswer, planAnswers } from './plan-answers.ts';
 import { resolvePolicy } from './policy-parameters.ts';
 import type { ChoiceDelta, GenerationRequest, Usage } from './request.ts';
+import { createScorer } from './scorer.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
 export interface Generation {
   /** The request's parameters with the manifest's defaults filled in. */
   readonly policy: PolicyParameters;
+  /** What a choice was among; null for every other request. */
+  readonly candidates: readonly Candidate[] | null;
   /** To be read once. Fails with a ServerError; leaving it early cancels what is still running. */
   readonly deltas: AsyncIterable<ChoiceDelta>;
   /** Up to now; final once `deltas` has ended. */
@@ -25,23 +32,52 @@ export interface Generation {
 
 export interface Generator {
   /**
-   * Throws a ServerError, before anything is sent, for a request that cannot be served.
+   * Rejects with a ServerError, before anything is sent, for a request that cannot be served.
    * Aborting `signal` ends it early, with the signal's reason where that is a ServerError.
    */
-  start(request: GenerationRequest, signal: AbortSignal): Generation;
+  start(request: GenerationRequest, signal: AbortSignal): Promise<Generation>;
 }
 
 export function createGenerator(
   engine: Engine,
   tokenizer: TextTokenizer,
   observer: GenerationObserver,
+  constraints: Constraints,
 ): Generator {
-  function start(request: GenerationRequest, signal: AbortSignal): Generation {
+  const scorer = createScorer(engine, tokenizer, observer);
+
+  async function start(request: GenerationRequest, signal: AbortSignal): Promise<Generation> {
+    const { constraint } = request;
+    if (constraint === null) return run(request, [], signal);
+    if (constraint.kind === 'choice' && constraint.isWhole) {
+      return choose(constraint, request, signal);
+    }
+    if (request.ignoreEos) {
+      const message = `ignore_eos cannot be used with ${constraint.param}: what ends the text ends the answer.`;
+      throw new ServerError('invalid_request', message, { param: 'ignore_eos' });
+    }
+    const format = toTextFormat(constraint);
+    const count = request.prompts.length * request.bestOf;
+    const texts = await constraints.open(format, count, constraint.param, signal);
+    try {
+      return run(request, texts, signal);
+    } catch (error) {
+      for (const text of texts) text.release();
+      throw error;
+    }
+  }
+
+  /** Each answer follows the text of its index, where there are any. */
+  function run(
+    request: GenerationRequest,
+    texts: readonly OpenText[],
+    signal: AbortSignal,
+  ): Generation {
     const policy = resolvePolicy(request, engine.manifest.defaults);
     const { answers, promptTokens } = planAnswers(request, policy, engine, tokenizer);
     const leaving = new AbortController();
     const streams = engine.generate(
-      answers.map(({ input }) => input),
+      answers.map(({ input }, index) => ({ ...input, mask: texts[index]?.mask ?? null })),
       AbortSignal.any([signal, leaving.signal]),
     );
     const { beta } = policy;
@@ -57,7 +93,7 @@ export function createGenerator(
         events !== undefined && own !== undefined,
         'the engine gives one stream for each input',
       );
-      return decodeChoice(events, decoder, { signal, progress: own });
+      return releasing(decodeChoice(events, decoder, { signal, progress: own }), texts[index]);
     });
     const deltas = untilLeft(merge(choices), leaving);
     const { bestOf: drawn, choicesPerPrompt: given } = request;
@@ -66,12 +102,31 @@ export function createGenerator(
     return {
       policy,
       answers: progress,
+      candidates: null,
       deltas: drawn === given ? deltas : bestAnswers(deltas, { drawn, given, meanLogprob }),
       usage: () => ({
         promptTokens,
         cachedTokens: cachedTokens(answers),
         completionTokens: answers.reduce((sum, { decoder }) => sum + decoder.tokenCount, 0),
       }),
+    };
+  }
+
+  async function choose(
+    { candidates, param }: WholeChoice,
+    request: GenerationRequest,
+    signal: AbortSignal,
+  ): Promise<Generation> {
+    const [prompt, ...others] = request.prompts;
+    assert(prompt !== undefined && others.length === 0, 'a choice has one prompt');
+    const among = { candidates, param, prompt };
+    const choice = await chooseAmong(among, request, scorer, signal);
+    return {
+      policy: choice.policy,
+      candidates: choice.candidates,
+      answers: [],
+      deltas: each(choice.deltas),
+      usage: () => choice.usage,
     };
   }
 
@@ -92,6 +147,24 @@ function startAnswers(
     });
   });
   return progress;
+}
+
+type WholeChoice = Pick<Extract<Constraint, { kind: 'choice' }>, 'candidates' | 'param'>;
+
+/** Lets go of a text when its answer has ended, or is left. */
+async function* releasing<T>(
+  items: AsyncIterable<T>,
+  text: OpenText | undefined,
+): AsyncGenerator<T> {
+  try {
+    yield* items;
+  } finally {
+    text?.release();
+  }
+}
+
+async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
+  yield* items;
 }
 
 /** A prompt counts once: as its first answer found it, before that answer left it to the others. */

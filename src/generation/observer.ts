@@ -29,6 +29,8 @@ export interface GenerationObserver {
     /** KL(π̂ ‖ π_φ) of the step, in nats. */
     readonly kl: number;
   }): void;
+  /** So many answers more, or fewer, follow a grammar. */
+  constrainedAnswers(change: number): void;
   /** Once for every answer, with an outcome and an end. */
   answerEnded(report: AnswerReport): void;
   /** Once for every prompt, when its last answer has ended. */

@@ -38,7 +38,7 @@ export function planAnswers(
   const seed = request.seed === null ? randomSeedWords() : seedWords(request.seed);
   const answers = prompts.flatMap((prompt, promptIndex) =>
     Array.from({ length: request.bestOf }, (_, choice) => ({
-      input: { ...sequenceInput(request, prompt, policy, seed, choice), edits },
+      input: { ...sequenceInput(request, prompt, policy, seed, choice), edits, mask: null },
       decoder: new ChoiceDecoder(voice, {
         index: promptIndex * request.bestOf + choice,
         promptIds: prompt.ids,
@@ -61,7 +61,7 @@ function sequenceInput(
   policy: PolicyParameters,
   seed: SeedWords,
   choice: number,
-): Omit<SequenceInput, 'edits'> {
+): Omit<SequenceInput, 'edits' | 'mask'> {
   const { temperature, topK, topP, minP, topLogprobs, promptLogprobs } = request;
   const scoresPrompt = promptLogprobs !== null || (request.echo && topLogprobs !== null);
   const reportsTokens = topLogprobs !== null || promptLogprobs !== null;

@@ -1,12 +1,10 @@
 // What one generation is asked for, in this project's own words: validated, nothing of any wire format.
 // `null` leaves a choice to the policy's manifest or the engine.
 import type { BetaSchedule, Extraction, QForm } from '../engine/messages.ts';
+import type { Constraint } from './constraint.ts';
 
 /** Text, or the token ids themselves. */
 export type Prompt = string | readonly number[];
-
-/** No form of text can be demanded yet. */
-export type Constraint = never;
 
 export interface GenerationRequest {
   readonly prompts: readonly Prompt[];

@@ -120,6 +120,7 @@ function scoredInput(
     policy,
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [0, 0], choice: 0 },
     edits: null,
+    mask: null,
     ignoreEos: false,
     stopTokenIds: [],
     topLogprobs: null,

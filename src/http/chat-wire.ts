@@ -5,13 +5,15 @@ import type { ConversationMessage, ConversationToolCall } from '../generation/co
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
 import type { Usage } from '../generation/request.ts';
 import { toUsage } from './completion-wire.ts';
+import { type AskedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
 import type { ChatBody } from './schema/chat-request.ts';
 import type { ChatChunk, ChatCompletion } from './schema/chat-response.ts';
 import { contentText, type MessageBody } from './schema/message-fields.ts';
+import type { ToolChoice } from './schema/tool-fields.ts';
 import { toTokenLogprobs } from './token-logprobs-wire.ts';
-import { toTools } from './tools-wire.ts';
+import { toTools, toToolUse } from './tools-wire.ts';
 
 export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft'>;
 
@@ -27,15 +29,33 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
       variables: body.chat_template_kwargs ?? {},
     },
     parallelToolCalls: body.parallel_tool_calls ?? true,
+    ...toToolUse(
+      toolChoice(body.tool_choice),
+      body.tools?.map((tool) => tool.function),
+    ),
     choicesPerPrompt: body.n ?? 1,
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,
     topLogprobs: body.logprobs === true || policy.details ? (body.top_logprobs ?? 0) : null,
-    constraint: null,
+    constraint: toConstraint(body, askedFormat(body)),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),
   };
+}
+
+function askedFormat({ response_format: format }: ChatBody): AskedFormat | null {
+  if (format == null) return null;
+  const isSchema = format.type === 'json_schema';
+  return {
+    type: format.type,
+    schema: isSchema ? format.json_schema.schema : undefined,
+    param: isSchema ? 'response_format.json_schema.schema' : 'response_format',
+  };
+}
+
+function toolChoice(choice: ChatBody['tool_choice']): ToolChoice {
+  return typeof choice === 'object' && choice !== null ? choice.function : (choice ?? 'auto');
 }
 
 function toMessage(message: MessageBody): ConversationMessage {

@@ -14,4 +14,6 @@ export interface Limits {
   readonly maxStopChars: number;
   /** Most token ids, or words, in one list that changes what is drawn. */
   readonly maxTokenIds: number;
+  /** Longest schema, regular expression or grammar. */
+  readonly maxGrammarChars: number;
 }

@@ -2,9 +2,12 @@
 import { ServerError } from '../errors.ts';
 
 /** Runs `action`; a ServerError about a field in `names` is thrown again in the route's own words. */
-export function renameFields<T>(names: Readonly<Record<string, string>>, action: () => T): T {
+export async function renameFields<T>(
+  names: Readonly<Record<string, string>>,
+  action: () => Promise<T>,
+): Promise<T> {
   try {
-    return action();
+    return await action();
   } catch (error) {
     if (!(error instanceof ServerError) || error.param === null) throw error;
     const name = names[error.param];

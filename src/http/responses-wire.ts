@@ -4,12 +4,14 @@ import type { ChatRequest } from '../generation/chat.ts';
 import type { ConversationMessage, ConversationToolCall } from '../generation/conversation.ts';
 import type { Usage } from '../generation/request.ts';
 import { toToolCall } from './chat-wire.ts';
+import { type AskedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
 import { contentText } from './schema/message-fields.ts';
 import type { ResponseObject } from './schema/responses-object.ts';
 import type { InputItem, ResponsesBody } from './schema/responses-request.ts';
-import { toTools } from './tools-wire.ts';
+import type { ToolChoice } from './schema/tool-fields.ts';
+import { toTools, toToolUse } from './tools-wire.ts';
 
 export function toResponsesRequest(
   body: ResponsesBody,
@@ -27,15 +29,31 @@ export function toResponsesRequest(
       variables: body.chat_template_kwargs ?? {},
     },
     parallelToolCalls: body.parallel_tool_calls ?? true,
+    ...toToolUse(toolChoice(body.tool_choice), body.tools ?? undefined),
     choicesPerPrompt: 1,
     maxTokens: body.max_output_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,
     topLogprobs: reportsTokens ? (body.top_logprobs ?? 0) : null,
-    constraint: null,
+    constraint: toConstraint(body, askedFormat(body)),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),
   };
+}
+
+function askedFormat({ text }: ResponsesBody): AskedFormat | null {
+  const format = text?.format;
+  if (format == null) return null;
+  const isSchema = format.type === 'json_schema';
+  return {
+    type: format.type,
+    schema: isSchema ? format.schema : undefined,
+    param: isSchema ? 'text.format.schema' : 'text.format',
+  };
+}
+
+function toolChoice(choice: ResponsesBody['tool_choice']): ToolChoice {
+  return choice ?? 'auto';
 }
 
 function wantsLogprobs({ include }: ResponsesBody): boolean {
@@ -95,7 +113,7 @@ export function toResponse(body: ResponsesBody, policy: ResponseObject['qsft']):
     reasoning: { effort: null, summary: null },
     store: false,
     temperature: body.temperature ?? 1,
-    text: { format: { type: 'text' } },
+    text: { format: body.text?.format ?? { type: 'text' } },
     tool_choice: body.tool_choice ?? 'auto',
     tools: body.tools ?? [],
     top_logprobs: body.top_logprobs ?? 0,

@@ -7,6 +7,7 @@ import type { ScoreEdits } from './score-edits.ts';
 import { type StepBatch, type StepRow, tokensRun } from './step-batch.ts';
 import type { StepGraph } from './step-graph.ts';
 import type { StepScores } from './step-outputs.ts';
+import type { TokenMask } from './token-mask.ts';
 import { uniform } from './uniform.ts';
 
 export interface PolicyRow extends StepRow {
@@ -15,11 +16,16 @@ export interface PolicyRow extends StepRow {
   readonly drawn: number;
   /** Null leaves the scores as the models gave them. */
   readonly edits: ScoreEdits | null;
+  /** Which tokens may be drawn; null allows all. */
+  readonly mask: TokenMask | null;
 }
+
+/** Instead of a token, for a row whose mask never came or left none. */
+export const noToken = -2;
 
 export interface PolicyStep {
   readonly scores: StepScores;
-  /** By row: the token drawn, or −1 when the row still has tokens to run. Valid until the next step. */
+  /** By row: the token drawn, −1 when the row still has tokens to run, or `noToken`. Valid until the next step. */
   readonly tokens: Int32Array;
 }
 
@@ -77,10 +83,20 @@ export class Policy {
     if (combined === undefined || logNormalizer === undefined || argmax === undefined) {
       throw new Error(`Position ${position} was not scored.`);
     }
-    const { sampling, drawn, edits } = row;
+    const { sampling, drawn, edits, mask } = row;
     const isEdited = edits?.isActive === true;
-    const scores = isEdited ? this.#edit(edits, combined, logNormalizer) : combined;
-    const best = isEdited ? bestToken(scores) : argmax;
+    let scores = isEdited ? this.#edit(edits, combined, logNormalizer) : combined;
+    let best = argmax;
+    if (mask !== null) {
+      if (!mask.wait(drawn)) return noToken;
+      if (!isEdited) scores = this.#copy(combined);
+      best = mask.apply(scores);
+      // What the mask allows comes before all that a request may forbid beside it.
+      if (best === -1) best = mask.apply(this.#copy(combined));
+      if (best === -1) return noToken;
+    } else if (isEdited) {
+      best = bestToken(scores);
+    }
     if (sampling.temperature === 0) return best;
     const draw = uniform(sampling.seed, sampling.choice, drawn);
     return this.#sampler.sample(scores, scores[best] ?? 0, sampling, draw);
@@ -88,9 +104,13 @@ export class Policy {
 
   /** A copy, valid until the next: what is reported of the combined scores stays as it was. */
   #edit(edits: ScoreEdits, combined: Float32Array, logNormalizer: number): Float32Array {
-    const edited = this.#edited;
-    edited.set(combined);
+    const edited = this.#copy(combined);
     edits.apply(edited, logNormalizer);
     return edited;
+  }
+
+  #copy(combined: Float32Array): Float32Array {
+    this.#edited.set(combined);
+    return this.#edited;
   }
 }

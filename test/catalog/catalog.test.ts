@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { Catalog, type CatalogOptions } from '../../src/catalog/catalog.ts';
 import type { Lease } from '../../src/catalog/resident.ts';
 import type { ServedPolicy } from '../../src/catalog/served-policy.ts';
+import { createConstraints } from '../../src/constraint/client.ts';
 import type { PolicyDescription } from '../../src/engine/describe-policy.ts';
 import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
@@ -15,6 +16,11 @@ import { scriptedEngine } from '../http/scripted-engine.ts';
 const tokenizer = wordTokenizer();
 const { engine: template } = scriptedEngine(tokenizer, []);
 const observer = createMetrics(template);
+const unconstrained = createConstraints({
+  vocabulary: null,
+  compileTimeoutMs: 1000,
+  onChange: () => {},
+});
 
 function description(id: string): PolicyDescription {
   const manifest = { ...template.manifest, id };
@@ -43,7 +49,7 @@ function world(
       manifest,
       close: async () => void events.push(`${manifest.id} closed`),
     };
-    const generator = createGenerator(own, tokenizer, observer);
+    const generator = createGenerator(own, tokenizer, observer, unconstrained);
     const chat = {
       template: null,
       toolParser: 'none',
@@ -56,6 +62,7 @@ function world(
       generator,
       scorer: createScorer(own, tokenizer, observer),
       chat: createChat(generator, tokenizer, chat),
+      close: own.close,
     };
   };
   const catalog = new Catalog({

@@ -9,6 +9,7 @@ export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInp
     policy: { extraction: 'kl', beta: 4, q: 'probability' },
     sampling: { temperature: 1, topK: 0, topP: 1, minP: 0, seed: [1, 0], choice: 0 },
     edits: null,
+    mask: null,
     ignoreEos: false,
     stopTokenIds: [],
     topLogprobs: null,

@@ -2,6 +2,7 @@
 import { Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { createConstraints } from '../../src/constraint/client.ts';
 import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
@@ -55,10 +56,16 @@ describe('a server whose worker dies', () => {
       if (change.healthy) metrics.engineRestarted();
     });
     const tokenizer = await loadTokenizer(tinyPolicyFolder);
-    const generator = createGenerator(engine, tokenizer, metrics);
+    const generator = createGenerator(
+      engine,
+      tokenizer,
+      metrics,
+      createConstraints({ vocabulary: null, compileTimeoutMs: 1000, onChange: () => {} }),
+    );
     app = createApp({
       catalog: loadedCatalog({
         engine,
+        close: () => engine.close(),
         scorer: createScorer(engine, tokenizer, metrics),
         tokenizer,
         generator,

@@ -163,13 +163,6 @@ describe('POST /v1/completions', () => {
     expect(submitted[0]?.promptIds).toEqual([1, 3]);
   });
 
-  it('refuses to constrain an answer rather than leave it free', async () => {
-    const { complete } = testApp([SHIRE]);
-    const response = await complete({ structured_outputs: { choice: ['a', 'b'] } });
-    expect(response.status).toBe(400);
-    expect(await response.json()).toMatchObject({ error: { param: 'structured_outputs' } });
-  });
-
   it('names the fields it ignored, but not what could break a header', async () => {
     const { complete } = testApp([SHIRE]);
     const response = await complete({

@@ -201,8 +201,8 @@ describe('POST /v1/responses', () => {
     [{ background: true }, 'background', /false/],
     [{ truncation: 'auto' }, 'truncation', /not cut/],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type', /no tools of its own/],
-    [{ tools: [TOOL], tool_choice: 'required' }, 'tool_choice', /cannot be forced/],
-    [{ text: { format: { type: 'json_schema' } } }, 'text.format.type', /not constrained yet/],
+    [{ tools: [], tool_choice: 'required' }, 'tool_choice', /there are no tools/],
+    [{ text: { format: { type: 'json_schema' } } }, 'text.format.schema', /is required/],
     [{ max_output_tokens: 5000 }, 'max_output_tokens', /max_output_tokens asks for 5000/],
     [{ input: 'x'.repeat(4000) }, 'input', /3000 characters/],
   ])('refuses %j, naming the field', async (wrong, param, message) => {

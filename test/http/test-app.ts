@@ -1,5 +1,7 @@
 // The real application around a scripted engine, and how tests speak to it.
 import type { Hono } from 'hono';
+import type { Constraints } from '../../src/constraint/client.ts';
+import type { TextFormat } from '../../src/constraint/text-format.ts';
 import { type ChatOptions, createChat } from '../../src/generation/chat.ts';
 import { createChatTemplate } from '../../src/generation/chat-template.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
@@ -27,6 +29,7 @@ export const LIMITS: Limits = {
   maxStopStrings: 4,
   maxStopChars: 256,
   maxTokenIds: 1024,
+  maxGrammarChars: 2000,
 };
 
 export const PROMPT = 'Wordle:\n';
@@ -36,6 +39,8 @@ export interface TestApp extends ScriptedEngine {
   readonly drain: Drain;
   /** Log lines, newest last. */
   readonly log: Record<string, unknown>[];
+  /** What texts were asked to be, in order. */
+  readonly formats: readonly TextFormat[];
   complete(body: object, init?: RequestInit): Promise<Response>;
   /** A request that must succeed, and its body checked against the documented shape. */
   answer(body: object): Promise<Completion>;
@@ -63,11 +68,18 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
   const scripted = scriptedEngine(tokenizer, answers, queueLimit, maxLength);
   const metrics = createMetrics(scripted.engine);
   const drain = new Drain();
-  const generator = createGenerator(scripted.engine, tokenizer, metrics);
+  const formats: TextFormat[] = [];
+  const generator = createGenerator(
+    scripted.engine,
+    tokenizer,
+    metrics,
+    recordingConstraints(formats),
+  );
   const log: Record<string, unknown>[] = [];
   const logger = createLogger('info', { write: (line) => log.push(JSON.parse(line)) });
   const app = createApp({
     catalog: loadedCatalog({
+      close: () => Promise.resolve(),
       engine: scripted.engine,
       scorer: createScorer(scripted.engine, tokenizer, metrics),
       tokenizer,
@@ -102,6 +114,7 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
     app,
     drain,
     log,
+    formats,
     complete,
     answer: async (body) => completionSchema.strict().parse(await (await complete(body)).json()),
     async metric(line) {
@@ -109,6 +122,18 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
       const found = text.split('\n').find((candidate) => candidate.startsWith(`${line} `));
       return found === undefined ? undefined : Number(found.slice(line.length + 1));
     },
+  };
+}
+
+/** Takes every format, and constrains nothing: the script says what is drawn. */
+function recordingConstraints(formats: TextFormat[]): Constraints {
+  return {
+    async open(format, count) {
+      formats.push(format);
+      const mask = { board: new SharedArrayBuffer(4), doorbell: new SharedArrayBuffer(4) };
+      return Array.from({ length: count }, () => ({ mask, release: () => {} }));
+    },
+    close: () => Promise.resolve(),
   };
 }
 

@@ -32,6 +32,7 @@ export function policyRow(
     past,
     drawn: 0,
     edits: null,
+    mask: null,
     weights,
     needsValue: weights.beta !== 0 || weights.behaviorWeight !== 1,
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [0, 0], choice: 0 },

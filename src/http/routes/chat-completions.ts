@@ -5,6 +5,7 @@ import type { ChatGeneration } from '../../generation/chat.ts';
 import type { AnswerPiece } from '../../generation/read-answers.ts';
 import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
 import { toUsage } from '../completion-wire.ts';
+import { toPolicyReport } from '../constraint-wire.ts';
 import { setDeadline } from '../deadline.ts';
 import { renameFields } from '../rename-fields.ts';
 import { readBody } from '../request-body.ts';
@@ -34,12 +35,14 @@ export function chatCompletions(services: GenerationServices) {
     };
     const request = toChatRequest(body, services.limits, context.var.caller);
     const reportsTokens = request.topLogprobs !== null;
-    const generation = renameFields(names, () => chat.start(request, context.var.abort.signal));
+    const generation = await renameFields(names, () =>
+      chat.start(request, context.var.abort.signal),
+    );
     const header: ChatHeader = {
       id: `chatcmpl-${randomUUID()}`,
       created: Math.floor(Date.now() / 1000),
       model: body.model,
-      qsft: generation.policy,
+      qsft: toPolicyReport(generation),
     };
     const response =
       body.stream === true

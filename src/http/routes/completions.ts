@@ -12,6 +12,7 @@ import {
   toUsage,
   toView,
 } from '../completion-wire.ts';
+import { toPolicyReport } from '../constraint-wire.ts';
 import { setDeadline } from '../deadline.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -36,13 +37,13 @@ export function completions(services: GenerationServices) {
     const { generator } = await usePolicy(context, catalog, body.model);
     const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);
-    const generation = generator.start(request, context.var.abort.signal);
+    const generation = await generator.start(request, context.var.abort.signal);
     const header: CompletionHeader = {
       id: `cmpl-${randomUUID()}`,
       object: 'text_completion',
       created: Math.floor(Date.now() / 1000),
       model: body.model,
-      qsft: generation.policy,
+      qsft: toPolicyReport(generation),
     };
     const response =
       body.stream === true

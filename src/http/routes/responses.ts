@@ -1,6 +1,7 @@
 // POST /v1/responses: OpenAI's newer form of a conversation, which its Agents SDK speaks by default. Nothing is stored.
 import type { Context } from 'hono';
 import type { ChatGeneration } from '../../generation/chat.ts';
+import { toPolicyReport } from '../constraint-wire.ts';
 import { setDeadline } from '../deadline.ts';
 import { renameFields } from '../rename-fields.ts';
 import { readBody } from '../request-body.ts';
@@ -30,9 +31,11 @@ export function responses(services: GenerationServices) {
     setDeadline(context, body.timeout, limits);
     const { chat } = await usePolicy(context, catalog, body.model);
     const request = toResponsesRequest(body, limits, context.var.caller);
-    const generation = renameFields(NAMES, () => chat.start(request, context.var.abort.signal));
+    const generation = await renameFields(NAMES, () =>
+      chat.start(request, context.var.abort.signal),
+    );
     const writer = new ResponseWriter(
-      toResponse(body, generation.policy),
+      toResponse(body, toPolicyReport(generation)),
       request.topLogprobs !== null,
     );
     if (body.stream === true) {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
+import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import {
   absentField,
   booleanField,
@@ -15,12 +16,11 @@ import { messageList, messageSchema, templateVariablesField } from './message-fi
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
 import {
-  constraintFields,
   functionShape,
   MAX_TOOLS,
   parallelToolCallsField,
-  textFormatType,
   toolChoiceField,
+  toolNameField,
 } from './tool-fields.ts';
 
 export type ChatBody = z.infer<ReturnType<typeof chatRequestSchema>>;
@@ -62,9 +62,11 @@ export function chatRequestSchema(limits: Limits) {
         )
         .max(MAX_TOOLS, `must have at most ${MAX_TOOLS} tools`)
         .nullish(),
-      tool_choice: toolChoiceField(),
+      tool_choice: toolChoiceField(
+        z.object({ type: z.literal('function'), function: z.object({ name: toolNameField() }) }),
+      ),
       parallel_tool_calls: parallelToolCallsField(),
-      response_format: z.object({ type: textFormatType() }, 'must be an object').nullish(),
+      response_format: responseFormatField(limits),
       add_generation_prompt: booleanField().nullish().meta({
         description: "Let the template begin the assistant's answer.",
         default: true,
@@ -77,7 +79,7 @@ export function chatRequestSchema(limits: Limits) {
       chat_template_kwargs: templateVariablesField(),
       ...policyFields(limits),
       ...samplingFields(limits),
-      ...constraintFields(),
+      ...constraintFields(limits),
       functions: absentField('use tools'),
       function_call: absentField('use tool_choice'),
       audio: absentField(),

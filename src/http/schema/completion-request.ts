@@ -4,6 +4,7 @@ import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
 import { findProblem } from './completion-rules.ts';
+import { constraintFields } from './constraint-fields.ts';
 import {
   booleanField,
   integerField,
@@ -14,7 +15,6 @@ import {
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
-import { constraintFields } from './tool-fields.ts';
 
 const TRUNCATION = 'must be -1 or an integer above 0';
 
@@ -72,7 +72,7 @@ export function completionRequestSchema(limits: Limits) {
             'Keep only so many of the last tokens of each prompt; -1 keeps as many as leave room for `max_tokens`.',
         }),
       ...samplingFields(limits),
-      ...constraintFields(),
+      ...constraintFields(limits),
     })
     .superRefine((body, context) => {
       const [field, message] = findProblem(body, promptList(body.prompt).length, limits) ?? [];

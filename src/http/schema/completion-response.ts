@@ -84,6 +84,18 @@ export const policySchema = z
     extraction: z.enum(['kl', 'entropy', 'greedy', 'behavior']),
     beta: z.union([z.number(), z.object({ start: z.number(), end: z.number() })]),
     q: z.enum(['probability', 'ratio']),
+    choices: z
+      .array(
+        z.object({
+          text: z.string(),
+          logprob: z.number().meta({ description: "The sum over the text's tokens." }),
+          probability: z.number().meta({
+            description: 'Its share among them, before temperature and truncation.',
+          }),
+        }),
+      )
+      .optional()
+      .meta({ description: 'What `structured_outputs.choice` was among, in its order.' }),
   })
   .meta({ description: 'The policy as it was used, with defaults filled in.' });
 
@@ -113,6 +125,7 @@ export const completionChunkSchema = z.object({
   qsft: policySchema,
 });
 
+export type PolicyReport = z.infer<typeof policySchema>;
 export type Completion = z.infer<typeof completionSchema>;
 export type CompletionChunk = z.infer<typeof completionChunkSchema>;
 export type CompletionLogprobs = z.infer<typeof logprobsSchema>;

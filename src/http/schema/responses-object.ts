@@ -48,8 +48,13 @@ export const responseSchema = z.object({
   reasoning: z.object({ effort: z.null(), summary: z.null() }),
   store: z.literal(false),
   temperature: z.number(),
-  text: z.object({ format: z.object({ type: z.literal('text') }) }),
-  tool_choice: z.enum(['auto', 'none']),
+  text: z.object({
+    format: z.looseObject({ type: z.enum(['text', 'json_object', 'json_schema']) }),
+  }),
+  tool_choice: z.union([
+    z.enum(['auto', 'none', 'required']),
+    z.object({ type: z.literal('function'), name: z.string() }),
+  ]),
   tools: z.array(z.record(z.string(), z.unknown())),
   top_logprobs: z.int(),
   top_p: z.number(),

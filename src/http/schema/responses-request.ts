@@ -2,6 +2,7 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField } from './answer-fields.ts';
+import { constraintFields, textFormatField } from './constraint-fields.ts';
 import {
   absentField,
   booleanField,
@@ -20,12 +21,11 @@ import {
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
 import {
-  constraintFields,
   functionShape,
   MAX_TOOLS,
   parallelToolCallsField,
-  textFormatType,
   toolChoiceField,
+  toolNameField,
 } from './tool-fields.ts';
 
 const STATELESS = 'nothing is stored: send the whole conversation as input';
@@ -70,12 +70,12 @@ export function responsesRequestSchema(limits: Limits) {
       )
       .max(MAX_TOOLS, `must have at most ${MAX_TOOLS} tools`)
       .nullish(),
-    tool_choice: toolChoiceField(),
+    tool_choice: toolChoiceField(z.object({ type: z.literal('function'), name: toolNameField() })),
     parallel_tool_calls: parallelToolCallsField(),
     text: z
       .object(
         {
-          format: z.object({ type: textFormatType() }, 'must be an object').nullish(),
+          format: textFormatField(limits),
           verbosity: unusedField(),
         },
         'must be an object',
@@ -99,7 +99,7 @@ export function responsesRequestSchema(limits: Limits) {
     chat_template_kwargs: templateVariablesField(),
     ...policyFields(limits),
     ...samplingFields(limits),
-    ...constraintFields(),
+    ...constraintFields(limits),
     store: unusedField().meta({ description: 'Accepted; nothing is ever stored.' }),
     stream_options: unusedField(),
     user: unusedField(),

@@ -157,6 +157,17 @@ const SETTINGS = {
     'off',
     'Whether a server without keys may listen beyond its own machine.',
   ),
+  tlsCert: optionalText(
+    'PEM file',
+    'none',
+    'Certificate chain; with tls-key, the server speaks HTTPS. Read again at SIGHUP.',
+  ),
+  tlsKey: optionalText('PEM file', 'none', 'Private key of the certificate.'),
+  corsOrigin: optionalText(
+    'origins with commas, or *',
+    'none',
+    'Web origins whose pages may send requests.',
+  ),
   openMetrics: choice(['off', 'on'], 'off', 'Whether /metrics is readable without a key.'),
   device: text('cpu, cuda, cuda:N', 'cpu', 'Where the models run.', /^(cpu|cuda(:\d+)?)$/),
   ortLibrary: optionalText(
@@ -223,6 +234,31 @@ const SETTINGS = {
     'The format in which the model calls tools: auto goes by its chat template, with none there are no tools.',
   ),
   maxBeta: integer(0, 1_000_000, 10_000, 'Largest `beta` a request may ask for.'),
+  maxConnections: integer(
+    1,
+    1_000_000,
+    4096,
+    'Connections open at a time; more are closed at once.',
+  ),
+  maxHeaderBytes: integer(1024, 1_048_576, 16_384, 'Largest request line and headers.'),
+  receiveTimeoutMs: integer(
+    100,
+    3_600_000,
+    60_000,
+    'How long the headers and the body of a request may take to arrive.',
+  ),
+  streamBufferBytes: integer(
+    1024,
+    1_073_741_824,
+    262_144,
+    'Most of a stream that its client may leave unread.',
+  ),
+  slowReaderMs: integer(
+    10,
+    3_600_000,
+    10_000,
+    'How long a client may leave that much unread before it loses its stream.',
+  ),
   maxBodyBytes: integer(1024, 1_073_741_824, 4_194_304, 'Largest request body.'),
   maxPromptChars: integer(
     1,
@@ -309,6 +345,9 @@ export function readCommandLine(
 }
 
 function checkTogether(config: Config): void {
+  if ((config.tlsCert === null) !== (config.tlsKey === null)) {
+    throw new ConfigError('tls-cert and tls-key go together: only one of them was given.');
+  }
   const hasKeys = config.apiKeyFile !== null || config.apiKey !== null;
   if (!hasKeys && config.allowUnauthenticated === 'off' && !isLoopback(config.host)) {
     throw new ConfigError(

@@ -15,6 +15,7 @@ export type ErrorCode =
   | 'queue_full'
   | 'quota_exceeded'
   | 'deadline_exceeded'
+  | 'client_too_slow'
   | 'request_cancelled'
   | 'shutting_down'
   | 'engine_restarting'

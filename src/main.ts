@@ -2,7 +2,6 @@
 // Starts the server: settings, engine, HTTP, and what happens at SIGTERM. The only file that knows every folder.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { createAdaptorServer } from '@hono/node-server';
 import { Catalog } from './catalog/catalog.ts';
 import { checkPolicy } from './catalog/check-policy.ts';
 import { openPolicy } from './catalog/open-policy.ts';
@@ -13,6 +12,7 @@ import type { EngineOptions } from './engine/options.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { Drain } from './http/drain.ts';
+import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
@@ -80,9 +80,10 @@ async function serve(config: Config): Promise<void> {
     logger,
     drain,
     limits: config,
-    access: { keys, openMetrics: config.openMetrics === 'on' },
+    access: { keys, openMetrics: config.openMetrics === 'on', corsOrigin: config.corsOrigin },
   });
-  const server = createAdaptorServer({ fetch: app.fetch }) as Server;
+  const node = createNodeServer(app.fetch, config);
+  const { server } = node;
   // Before anything is loaded, which may take minutes: probes are answered meanwhile.
   const address = await listen(server, config);
   stopOnSignal(async () => {
@@ -92,7 +93,7 @@ async function serve(config: Config): Promise<void> {
     await catalog.close();
     logger.info('stopped');
   });
-  reloadOnSignal(keys, catalog, logger);
+  reloadOnSignal({ keys, node, catalog }, logger);
   probeLag(() => catalog.ping(), metrics);
   try {
     await catalog.start();
@@ -102,7 +103,7 @@ async function serve(config: Config): Promise<void> {
     return;
   }
   // Last: whoever reads this line may send a request, or a signal, at once.
-  announce(config, catalog, address, logger);
+  announce(config, catalog, urlOf(node, address), logger);
 }
 
 /** Loads what would be served, says what it found, and gives the exit code. */
@@ -155,10 +156,12 @@ function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
   });
 }
 
+function urlOf({ scheme }: NodeServer, { address, family, port }: AddressInfo): string {
+  return `${scheme}://${family === 'IPv6' ? `[${address}]` : address}:${port}`;
+}
+
 /** What is served, where and within which limits: one line, for people and for machines. */
-function announce(config: Config, catalog: Catalog, address: AddressInfo, logger: Logger): void {
-  const host = address.family === 'IPv6' ? `[${address.address}]` : address.address;
-  const url = `http://${host}:${address.port}`;
+function announce(config: Config, catalog: Catalog, url: string, logger: Logger): void {
   const policies = catalog.list();
   const [first, ...others] = policies;
   if (first === undefined || first.model === null) return;
@@ -194,21 +197,29 @@ function announce(config: Config, catalog: Catalog, address: AddressInfo, logger
   );
 }
 
-/** A file that cannot be used leaves the keys as they were. */
-function reloadOnSignal(keys: KeyRing, catalog: Catalog, logger: Logger): void {
+/** What cannot be used leaves what there is as it was. */
+function reloadOnSignal(
+  { keys, node, catalog }: { keys: KeyRing; node: NodeServer; catalog: Catalog },
+  logger: Logger,
+): void {
   process.on('SIGHUP', () => {
-    try {
-      keys.reload();
-      logger.info({ keys: keys.size }, 'API keys read again');
-    } catch (err) {
-      logger.error({ err }, 'the API keys stay as they were');
-    }
+    attempt('API keys', () => keys.reload(), logger);
+    attempt('TLS certificate', () => node.reloadTls(), logger);
     catalog.reload().then(
       () => logger.info('policies loaded again'),
       (err: unknown) =>
         logger.error({ err }, 'policies that could not be loaded stay as they were'),
     );
   });
+}
+
+function attempt(what: string, reload: () => void, logger: Logger): void {
+  try {
+    reload();
+    logger.info(`${what} read again`);
+  } catch (err) {
+    logger.error({ err }, `${what} could not be read again and stay as they were`);
+  }
 }
 
 function stopOnSignal(stop: () => Promise<void>): void {

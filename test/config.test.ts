@@ -65,6 +65,7 @@ describe('readCommandLine', () => {
       {},
       'host is 0.0.0.0, which others can reach, and there are no API keys',
     ],
+    [['--tls-cert', 'cert.pem'], {}, 'tls-cert and tls-key go together'],
     [['--host', '::'], {}, 'there are no API keys'],
     [['--host', '127.0.0.1.example'], {}, 'there are no API keys'],
     [['--api-key', 'on-the-command-line'], {}, "Unknown option '--api-key'"],

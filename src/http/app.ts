@@ -6,7 +6,8 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
-import { type GuardOptions, guard } from './access/guard.ts';
+import { allowOrigins } from './access/cors.ts';
+import { type AccessOptions, guard } from './access/guard.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
 import type { Limits } from './limits.ts';
@@ -29,7 +30,7 @@ export interface AppServices {
   readonly logger: Logger;
   readonly drain: Drain;
   readonly limits: Limits;
-  readonly access: GuardOptions;
+  readonly access: AccessOptions;
 }
 
 export function createApp(services: AppServices): Hono<AppEnv> {
@@ -53,6 +54,8 @@ export function createApp(services: AppServices): Hono<AppEnv> {
 
   app.use(requestId());
   app.use(observeRequests(metrics, logger, drain));
+  const { corsOrigin } = services.access;
+  if (corsOrigin !== null) app.use(allowOrigins(corsOrigin));
   app.use(guard(services.access));
   app.use(
     methodNotAllowed({

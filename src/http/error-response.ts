@@ -57,6 +57,7 @@ const WIRE_ERRORS = {
   },
   // Nobody is left to read it; 499 is what logs and proxies call it.
   request_cancelled: { status: 499, type: 'invalid_request_error', code: 'request_cancelled' },
+  client_too_slow: { status: 499, type: 'invalid_request_error', code: 'client_too_slow' },
   shutting_down: {
     status: 503,
     type: 'server_error',

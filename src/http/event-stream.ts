@@ -1,4 +1,5 @@
 // Server-sent events from an async iterable, no faster than the client reads them.
+import { ServerError } from '../errors.ts';
 import { errorBody } from './error-response.ts';
 
 const DONE = 'data: [DONE]\n\n';
@@ -11,8 +12,14 @@ export interface EventStream {
 
 export interface EventStreamHooks {
   readonly onFailure: (error: unknown) => void;
-  /** The client left; must make `events` end. */
-  readonly onClientGone: () => void;
+  /** The client left, or reads too slowly; must make `events` end. */
+  readonly onClientGone: (reason: ServerError) => void;
+}
+
+/** What a client may leave unread, and for how long once it is as much as that. */
+export interface StreamLimits {
+  readonly streamBufferBytes: number;
+  readonly slowReaderMs: number;
 }
 
 /** `named`: events say their `type` in a line of their own, and the last of them is the end; otherwise `[DONE]` is. */
@@ -25,11 +32,13 @@ export type EventNaming = 'unnamed' | 'named';
 export function eventStream(
   events: AsyncIterable<object>,
   hooks: EventStreamHooks,
+  { streamBufferBytes, slowReaderMs }: StreamLimits,
   naming: EventNaming = 'unnamed',
 ): EventStream {
   const iterator = events[Symbol.asyncIterator]();
   const encoder = new TextEncoder();
   let isClientGone = false;
+  let patience: NodeJS.Timeout | undefined;
   let end = () => {};
   const ended = new Promise<void>((resolve) => {
     end = resolve;
@@ -46,22 +55,40 @@ export function eventStream(
     }
   }
 
-  const body = new ReadableStream<Uint8Array>({
-    async pull(controller) {
+  /** Ends what would be sent: nobody reads it. */
+  async function leave(reason: ServerError): Promise<void> {
+    isClientGone = true;
+    clearTimeout(patience);
+    hooks.onClientGone(reason);
+    await iterator.return?.();
+    end();
+  }
+
+  function giveUp(controller: ReadableStreamDefaultController): void {
+    const reason = new ServerError('client_too_slow', 'The client did not read its stream.');
+    hooks.onFailure(reason);
+    controller.error(reason);
+    void leave(reason);
+  }
+
+  const source = {
+    // Called as long as there is room in the buffer.
+    async pull(controller: ReadableStreamDefaultController<Uint8Array>) {
+      clearTimeout(patience);
       const { text, isLast } = await nextPayload();
       if (isClientGone) return;
       if (text !== '') controller.enqueue(encoder.encode(text));
-      if (!isLast) return;
-      controller.close();
-      end();
+      if (isLast) {
+        controller.close();
+        end();
+      } else if ((controller.desiredSize ?? 0) <= 0) {
+        patience = setTimeout(() => giveUp(controller), slowReaderMs);
+      }
     },
-    async cancel() {
-      isClientGone = true;
-      hooks.onClientGone();
-      await iterator.return?.();
-      end();
-    },
-  });
+    cancel: () => leave(clientLeft()),
+  };
+  const strategy = new ByteLengthQueuingStrategy({ highWaterMark: streamBufferBytes });
+  const body = new ReadableStream<Uint8Array>(source, strategy);
   const response = new Response(body, {
     headers: {
       'content-type': 'text/event-stream; charset=utf-8',
@@ -71,6 +98,10 @@ export function eventStream(
     },
   });
   return { response, ended };
+}
+
+export function clientLeft(): ServerError {
+  return new ServerError('request_cancelled', 'The client left.');
 }
 
 function nameLine(value: object, naming: EventNaming): string {

@@ -3,6 +3,9 @@ export interface Limits {
   readonly maxBodyBytes: number;
   /** Longest a request may take. */
   readonly maxRequestSeconds: number;
+  /** Bytes of a stream that its client may leave unread, and how long it may once they are as many. */
+  readonly streamBufferBytes: number;
+  readonly slowReaderMs: number;
   readonly maxPromptChars: number;
   /** Most alternatives per token. */
   readonly maxLogprobs: number;

@@ -2,10 +2,10 @@
 // and notices when its client leaves.
 import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
-import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Drain } from './drain.ts';
+import { clientLeft } from './event-stream.ts';
 import type { AppEnv } from './request-context.ts';
 
 const ROUTINE_ROUTES: ReadonlySet<string> = new Set([
@@ -63,10 +63,6 @@ export function observeRequests(
     if (bodyEnded === undefined) finish();
     else void bodyEnded.then(finish);
   };
-}
-
-export function clientLeft(): ServerError {
-  return new ServerError('request_cancelled', 'The client left.');
 }
 
 /** The route's pattern, so that the number of labels is bounded; one label for whatever matched none. */

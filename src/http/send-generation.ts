@@ -1,12 +1,12 @@
 // What every generating route does with a generation: send its events as a stream, and log what it used.
 import type { Context } from 'hono';
 import type { Catalog } from '../catalog/catalog.ts';
+import type { ServerError } from '../errors.ts';
 import type { Generation } from '../generation/generator.ts';
 import type { Drain } from './drain.ts';
 import { type EventNaming, eventStream } from './event-stream.ts';
 import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
 import type { Limits } from './limits.ts';
-import { clientLeft } from './observe-requests.ts';
 import type { AppEnv } from './request-context.ts';
 
 export interface GenerationServices {
@@ -18,16 +18,16 @@ export interface GenerationServices {
 
 export function streamGeneration(
   context: Context<AppEnv>,
-  { onStreamFailure }: Pick<GenerationServices, 'onStreamFailure'>,
+  { onStreamFailure, limits }: Pick<GenerationServices, 'onStreamFailure' | 'limits'>,
   events: AsyncIterable<object>,
   generation: Pick<Generation, 'policy' | 'usage'>,
   naming: EventNaming = 'unnamed',
 ): Response {
   const hooks = {
     onFailure: (error: unknown) => onStreamFailure(error, context),
-    onClientGone: () => context.var.abort.abort(clientLeft()),
+    onClientGone: (reason: ServerError) => context.var.abort.abort(reason),
   };
-  const { response, ended } = eventStream(events, hooks, naming);
+  const { response, ended } = eventStream(events, hooks, limits, naming);
   context.set(
     'bodyEnded',
     ended.then(() => logUsage(context, generation)),

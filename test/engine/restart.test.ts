@@ -80,7 +80,11 @@ describe('a server whose worker dies', () => {
       logger: createLogger('silent'),
       drain: new Drain(),
       limits: LIMITS,
-      access: { keys: new KeyRing({ file: null, key: null }), openMetrics: false },
+      access: {
+        keys: new KeyRing({ file: null, key: null }),
+        openMetrics: false,
+        corsOrigin: null,
+      },
     });
   });
   afterAll(() => engine.close());

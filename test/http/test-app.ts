@@ -22,6 +22,8 @@ import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-eng
 export const LIMITS: Limits = {
   maxBodyBytes: 4096,
   maxRequestSeconds: 600,
+  streamBufferBytes: 65_536,
+  slowReaderMs: 5000,
   maxPromptChars: 500,
   maxLogprobs: 5,
   maxN: 4,
@@ -59,6 +61,7 @@ export interface TestAppOptions {
   /** Null, like leaving it out, lets everyone in. */
   readonly keyFile?: string | null;
   readonly openMetrics?: boolean;
+  readonly corsOrigin?: string | null;
 }
 
 export function testApp(answers: Script, options: TestAppOptions = {}): TestApp {
@@ -98,6 +101,7 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
     access: {
       keys: new KeyRing({ file: options.keyFile ?? null, key: null }),
       openMetrics: options.openMetrics ?? false,
+      corsOrigin: options.corsOrigin ?? null,
     },
   });
   async function complete(body: object, init: RequestInit = {}): Promise<Response> {

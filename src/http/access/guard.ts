@@ -26,13 +26,18 @@ const ACCESS: Readonly<Record<string, Access>> = {
   '/metrics': 'admin',
 };
 
-export interface GuardOptions {
+export interface AccessOptions {
   readonly keys: KeyRing;
   /** For scrapers that have no key. */
   readonly openMetrics: boolean;
+  /** Web origins whose pages may ask, separated by commas, or `*`; null is none. */
+  readonly corsOrigin: string | null;
 }
 
-export function guard({ keys, openMetrics }: GuardOptions): MiddlewareHandler<AppEnv> {
+export function guard({
+  keys,
+  openMetrics,
+}: Pick<AccessOptions, 'keys' | 'openMetrics'>): MiddlewareHandler<AppEnv> {
   return async (context, next) => {
     const access = openMetrics && routeOf(context) === '/metrics' ? 'open' : accessOf(context);
     if (keys.size > 0 && access !== 'open') {

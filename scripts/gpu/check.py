@@ -1,0 +1,171 @@
+"""Parity of a device with the CPU, then speed against Transformers and the memory's limit.
+
+scripts/gpu-check.sh runs this; it writes OUT/gpu-check.json and OUT/gpu-check.md.
+"""
+
+import argparse
+import json
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+from typing import Any
+
+import peer
+from served import Level, command, post, prompt, run_level, served
+
+PROMPT_TOKENS, ANSWER_TOKENS = 32, 64
+PARITY_PROMPTS, PARITY_TOKENS = 8, 16
+PARITY_LIMIT = 0.05  # nats a token, float16 against float16
+HOST_BYTES_LIMIT = 4096
+
+
+@dataclass(frozen=True)
+class Parity:
+    largest_difference: float  # of a continuation's log-probability, nats a token
+    same_greedy: float  # share of greedy tokens that are the CPU's
+
+
+def answers(url: str, model: str) -> tuple[list[float], list[list[str]]]:
+    """Log-probabilities of given continuations, and greedy answers."""
+    scores: list[float] = []
+    greedy: list[list[str]] = []
+    for seed in range(PARITY_PROMPTS):
+        text = prompt(seed, PROMPT_TOKENS)
+        wanted = {"prompt": text, "continuations": [prompt(1000 + seed, PARITY_TOKENS)]}
+        scored = post(url, "/v1/score", {"model": model} | wanted)
+        scores.append(_find(scored, "logprob") / PARITY_TOKENS)
+        body = {"model": model, "prompt": text, "max_tokens": PARITY_TOKENS, "temperature": 0}
+        greedy.append(post(url, "/v1/completions", body)["choices"][0]["text"].split())
+    return scores, greedy
+
+
+def _find(value: Any, key: str) -> float:
+    """The first number of this name, from the outside in."""
+    level = [value]
+    while level:
+        for entry in level:
+            if isinstance(entry, dict) and isinstance(entry.get(key), (int, float)):
+                return float(entry[key])
+        level = [
+            inner
+            for entry in level
+            for inner in (entry.values() if isinstance(entry, dict) else entry)
+            if isinstance(inner, (dict, list))
+        ]
+    raise KeyError(key)
+
+
+def compare(
+    device: tuple[list[float], list[list[str]]], cpu: tuple[list[float], list[list[str]]]
+) -> Parity:
+    pairs = [
+        (one, other)
+        for mine, its in zip(device[1], cpu[1], strict=True)
+        for one, other in zip(mine, its, strict=True)
+    ]
+    return Parity(
+        largest_difference=max(abs(a - b) for a, b in zip(device[0], cpu[0], strict=True)),
+        same_greedy=sum(one == other for one, other in pairs) / len(pairs),
+    )
+
+
+def host_bytes(vocabulary: int) -> int:
+    """To the host, a sequence and step: three rows over the vocabulary and three numbers."""
+    return 3 * 4 * vocabulary + 8 + 4 + 4
+
+
+def timing(level: Level) -> dict[str, float]:
+    """As scripts/bench/results.json has it."""
+    return {
+        "prefillSeconds": level.prefill_seconds,
+        "seconds": level.seconds,
+        "tokens": level.tokens,
+    }
+
+
+def check_shape(shape: str, models: Path, options: argparse.Namespace) -> dict[str, Any]:
+    policy = models / shape / "policy"
+    manifest = json.loads((policy / "policy.json").read_text())
+    name, levels = manifest["id"], [int(text) for text in options.concurrency.split(",")]
+    start = (options.node, options.server, policy)
+    with served(command(*start, "cpu", None)) as url:
+        expected = answers(url, name)
+    with served(command(*start, options.device, options.library)) as url:
+        parity = compare(answers(url, name), expected)
+        run_level(url, name, 1, PROMPT_TOKENS, 4)  # kernels are loaded at their first use
+        ours = [run_level(url, name, n, PROMPT_TOKENS, ANSWER_TOKENS) for n in levels]
+    transformers = peer.Peer(models / shape / "checkpoint", options.device)
+    transformers.run_level(1, PROMPT_TOKENS, 4)
+    theirs = [transformers.run_level(n, PROMPT_TOKENS, ANSWER_TOKENS) for n in levels]
+    weights = sum(file.stat().st_size for file in policy.glob("*.data"))
+    return {
+        "shape": shape,
+        "parity": vars(parity),
+        "parityHolds": parity.largest_difference <= PARITY_LIMIT,
+        "levels": levels,
+        "ours": [vars(level) for level in ours],
+        "transformers": [vars(level) for level in theirs],
+        "weightBytes": weights,
+        "limitTokensPerSecond": peer.bytes_per_second(options.device) / weights,
+        "hostBytes": host_bytes(manifest["vocab_size"]),
+        "timings": {
+            f"this server, {shape} fp16": [[timing(level)] for level in ours],
+            f"Transformers, {shape}": [[timing(level)] for level in theirs],
+        },
+    }
+
+
+def table(found: list[dict[str, Any]]) -> str:
+    head = ("shape", "at once", "tokens/s", "first token p50, ms", "Transformers", "times", "limit")
+    lines = ["| " + " | ".join(head) + " |", "|" + " --- |" * len(head)]
+    for shape in found:
+        rows = zip(shape["levels"], shape["ours"], shape["transformers"], strict=True)
+        for level, ours, theirs in rows:
+            rate, other = (side["tokens"] / side["seconds"] for side in (ours, theirs))
+            share = f"{rate / shape['limitTokensPerSecond']:.0%}" if level == 1 else ""
+            first = f"{ours['first_token_p50_ms']:.1f}"
+            cells = (shape["shape"], level, f"{rate:.0f}", first, f"{other:.0f}")
+            times = f"{rate / other:.2f} ×"
+            lines.append("| " + " | ".join(str(c) for c in (*cells, times, share)) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Check a device against the CPU.")
+    parser.add_argument("models", type=Path, help="a folder a shape, as make_policy.py makes them")
+    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--device", default="cuda")
+    parser.add_argument("--shapes", default="135m,1b")
+    parser.add_argument("--concurrency", default="1,8,32,128")
+    parser.add_argument("--node", default="node")
+    parser.add_argument("--server", type=Path, required=True, help="dist/main.js")
+    parser.add_argument("--library", help="the libonnxruntime of the device")
+    options = parser.parse_args()
+    found = [check_shape(s, options.models, options) for s in options.shapes.split(",")]
+    machine = f"{date.today()}, {peer.device_name(options.device)}"
+    levels = found[0]["levels"]
+    workload = {"promptTokens": PROMPT_TOKENS, "answerTokens": ANSWER_TOKENS}
+    report = {
+        "machine": machine,
+        "workloads": [{"concurrency": level} | workload for level in levels],
+        "timings": {name: rows for shape in found for name, rows in shape["timings"].items()},
+        "shapes": found,
+    }
+    notes = [
+        f"{shape['shape']}: {shape['parity']['largest_difference']:.1e} nats a token from the CPU,"
+        f" {shape['parity']['same_greedy']:.0%} of greedy tokens the same;"
+        f" {shape['hostBytes']:,} bytes to the host a sequence and step"
+        f" (aim: {HOST_BYTES_LIMIT:,}), by what is bound"
+        for shape in found
+    ]
+    text = "\n".join([f"{machine}.", "", table(found), "", *(f"- {note}" for note in notes), ""])
+    options.out.mkdir(parents=True, exist_ok=True)
+    (options.out / "gpu-check.json").write_text(json.dumps(report, indent=2) + "\n")
+    (options.out / "gpu-check.md").write_text(text)
+    print(text)
+    if not all(shape["parityHolds"] for shape in found):
+        raise SystemExit(f"Parity does not hold: at most {PARITY_LIMIT} nats a token are allowed.")
+
+
+if __name__ == "__main__":
+    main()

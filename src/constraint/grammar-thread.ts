@@ -90,7 +90,7 @@ export class GrammarThread {
     return new Promise((resolve, reject) => {
       const timer = setTimeout(() => void worker.terminate(), START_DEADLINE_MS);
       worker.on('message', (message: FromGrammarThread) => {
-        if (message.type !== 'ready') return this.#settle(message);
+        if (message.type !== 'ready') return this.#settle(message, worker);
         clearTimeout(timer);
         resolve(worker);
       });
@@ -104,11 +104,13 @@ export class GrammarThread {
     });
   }
 
-  #settle(message: Exclude<FromGrammarThread, { type: 'ready' }>): void {
+  #settle(message: Exclude<FromGrammarThread, { type: 'ready' }>, worker: Worker): void {
     const opening = this.#openings.get(message.id);
     this.#openings.delete(message.id);
     if (message.type === 'opened') opening?.resolve();
     else opening?.reject(new FormatRefusal(message.reason));
+    // Its exit is yet to be heard of; nothing may be sent to it meanwhile.
+    if (message.type === 'refused' && message.isFatal) this.#lose(worker);
   }
 
   #lose(worker: Worker | null): void {

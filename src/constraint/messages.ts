@@ -26,5 +26,10 @@ export type ToGrammarThread =
 export type FromGrammarThread =
   | { readonly type: 'ready' }
   | { readonly type: 'opened'; readonly id: number }
-  /** No text is of this format, or no format is what was asked. */
-  | { readonly type: 'refused'; readonly id: number; readonly reason: string };
+  /** No text is of this format, or no format is what was asked. What is fatal ends the thread, which does nothing more. */
+  | {
+      readonly type: 'refused';
+      readonly id: number;
+      readonly reason: string;
+      readonly isFatal: boolean;
+    };

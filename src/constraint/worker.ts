@@ -4,6 +4,8 @@ import { GrammarEngine } from './grammar-engine.ts';
 import type { FromGrammarThread, GrammarThreadData, ToGrammarThread } from './messages.ts';
 import { loadXGrammar } from './xgrammar.ts';
 
+const NO_TEXT = "no text that this model's tokens can write is like it";
+
 async function main(port: MessagePort, data: GrammarThreadData): Promise<void> {
   const post = (message: FromGrammarThread): void => port.postMessage(message);
   let complaint = '';
@@ -21,12 +23,13 @@ async function main(port: MessagePort, data: GrammarThreadData): Promise<void> {
           : {
               type: 'refused',
               id,
-              reason: "no text that this model's tokens can write is like it",
+              reason: NO_TEXT,
+              isFatal: false,
             },
       );
     } catch (error) {
       // After an abort nothing in there can be trusted: the thread ends, and another takes its place.
-      post({ type: 'refused', id, reason: reasonOf(complaint, error) });
+      post({ type: 'refused', id, reason: reasonOf(complaint, error), isFatal: true });
       port.close();
       process.exit(1);
     }

@@ -17,7 +17,10 @@ const template = `{% for tool in tools or [] %}<tool_call> {{ tool.function.name
 {% endfor %}`;
 
 /** A folder to serve; `remove` it afterwards. */
-export function jsonPolicy(): { readonly folder: string; readonly remove: () => void } {
+export function jsonPolicy(chatTemplate = template): {
+  readonly folder: string;
+  readonly remove: () => void;
+} {
   const folder = mkdtempSync(join(tmpdir(), 'json-policy-'));
   cpSync(tinyPolicyFolder, folder, { recursive: true });
   const definition = readJson(join(folder, 'tokenizer.json'));
@@ -29,7 +32,7 @@ export function jsonPolicy(): { readonly folder: string; readonly remove: () => 
       model: { type: 'WordLevel', vocab, unk_token: '<unk>' },
       pre_tokenizer: { type: 'Split', pattern, behavior: 'Isolated', invert: false },
     }),
-    'chat_template.jinja': template,
+    'chat_template.jinja': chatTemplate,
   };
   const path = join(folder, 'policy.json');
   const manifest = readJson(path) as { files: Record<string, string> };

@@ -9,6 +9,8 @@ interface Setting<T> {
   readonly default: T;
   readonly defaultText: string;
   readonly description: string;
+  /** Other variables that set it, where a standard names them. */
+  readonly alias?: readonly string[];
   /** Must not be written anywhere. */
   readonly isSecret?: boolean;
   /** Undefined for text that is not a value of this setting. */
@@ -38,8 +40,9 @@ function optionalText(
   range: string,
   defaultText: string,
   description: string,
+  pattern?: RegExp,
 ): Setting<string | null> {
-  return { ...text(range, '', description), default: null, defaultText };
+  return { ...text(range, '', description, pattern), default: null, defaultText };
 }
 
 function integer(
@@ -304,6 +307,15 @@ const SETTINGS = {
     3000,
     'How long a schema, regular expression or grammar may take to compile; longer ones are refused.',
   ),
+  otlpEndpoint: {
+    ...optionalText(
+      'http or https URL',
+      'no traces',
+      'OpenTelemetry collector to send traces to, over OTLP/HTTP; also taken from OTEL_EXPORTER_OTLP_ENDPOINT.',
+      /^https?:\/\/\S+$/,
+    ),
+    alias: ['OTEL_EXPORTER_OTLP_ENDPOINT'],
+  },
   shutdownTimeoutMs: integer(
     0,
     3_600_000,
@@ -403,7 +415,7 @@ function resolveSetting(
   const [source, given] =
     typeof flag === 'string'
       ? [`--${flagName(name)}`, flag]
-      : [environmentName(name), environment[environmentName(name)]];
+      : fromEnvironment([environmentName(name), ...(setting.alias ?? [])], environment);
   if (given === undefined) return setting.default;
   return parseValue(setting, source, given);
 }
@@ -431,6 +443,15 @@ function parseValue(setting: Setting<Value>, source: string, given: string): Val
     throw new ConfigError(`${source} must be ${setting.range}; ${shown} was given.`);
   }
   return value;
+}
+
+/** The first of `names` that is set. */
+function fromEnvironment(
+  names: readonly [string, ...string[]],
+  environment: Readonly<Record<string, string | undefined>>,
+): [string, string | undefined] {
+  const name = names.find((candidate) => environment[candidate] !== undefined) ?? names[0];
+  return [name, environment[name]];
 }
 
 export function helpText(): string {

@@ -2,6 +2,7 @@
 // Starts the server: settings, engine, HTTP, and what happens at SIGTERM. The only file that knows every folder.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { Catalog } from './catalog/catalog.ts';
 import { checkPolicy } from './catalog/check-policy.ts';
 import { openPolicy } from './catalog/open-policy.ts';
@@ -16,6 +17,7 @@ import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
+import type { Tracing } from './tracing.ts';
 
 /** How long answers already complete may take to reach their clients. */
 const FLUSH_TIMEOUT_MS = 1000;
@@ -73,6 +75,7 @@ async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
   const keys = new KeyRing({ file: config.apiKeyFile, key: config.apiKey });
   const { catalog, metrics } = wire(config, logger);
+  const tracing = await traces(config);
   const drain = new Drain();
   const app = createApp({
     catalog,
@@ -81,6 +84,7 @@ async function serve(config: Config): Promise<void> {
     drain,
     limits: config,
     access: { keys, openMetrics: config.openMetrics === 'on', corsOrigin: config.corsOrigin },
+    tracing,
   });
   const node = createNodeServer(app.fetch, config);
   const { server } = node;
@@ -90,6 +94,7 @@ async function serve(config: Config): Promise<void> {
     logger.info('stopping: new requests are refused, running ones may finish');
     await drain.drain(config.shutdownTimeoutMs, config.drainDelayMs);
     await closeServer(server);
+    await sendTraces(tracing, logger);
     await catalog.close();
     logger.info('stopped');
   });
@@ -147,6 +152,20 @@ function engineOptions(config: Config, modelFolder: string): EngineOptions {
     keyRequests: config.keyRequests,
     keyTokensPerMinute: config.keyTokensPerMinute,
   };
+}
+
+/** Loaded only where they are wanted. */
+async function traces({ otlpEndpoint }: Config): Promise<Tracing | null> {
+  if (otlpEndpoint === null) return null;
+  const { startTracing } = await import('./tracing.ts');
+  return startTracing(otlpEndpoint);
+}
+
+/** A collector that does not answer must not keep the server from ending. */
+async function sendTraces(tracing: Tracing | null, logger: Logger): Promise<void> {
+  if (tracing === null) return;
+  const sent = tracing.close().catch((err: unknown) => logger.warn({ err }, 'traces are lost'));
+  await Promise.race([sent, sleep(FLUSH_TIMEOUT_MS)]);
 }
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {

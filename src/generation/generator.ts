@@ -17,7 +17,22 @@ import type { ChoiceDelta, GenerationRequest, Usage } from './request.ts';
 import { createScorer } from './scorer.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 
+/** What a request asked for, without its texts: safe to log and to trace. */
+export type GenerationSettings = Pick<
+  GenerationRequest,
+  | 'choicesPerPrompt'
+  | 'maxTokens'
+  | 'temperature'
+  | 'topK'
+  | 'topP'
+  | 'frequencyPenalty'
+  | 'presencePenalty'
+  | 'seed'
+>;
+
 export interface Generation {
+  readonly model: string;
+  readonly settings: GenerationSettings;
   /** The request's parameters with the manifest's defaults filled in. */
   readonly policy: PolicyParameters;
   /** What a choice was among; null for every other request. */
@@ -100,6 +115,8 @@ export function createGenerator(
     const meanLogprob = (index: number) =>
       answers[index]?.decoder.meanLogprob ?? Number.NEGATIVE_INFINITY;
     return {
+      model: engine.manifest.id,
+      settings: request,
       policy,
       answers: progress,
       candidates: null,
@@ -125,6 +142,8 @@ export function createGenerator(
       policy: choice.policy,
       candidates: choice.candidates,
       answers: [],
+      model: engine.manifest.id,
+      settings: request,
       deltas: each(choice.deltas),
       usage: () => choice.usage,
     };

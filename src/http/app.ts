@@ -6,6 +6,7 @@ import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Tracing } from '../tracing.ts';
 import { allowOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
 import type { Drain } from './drain.ts';
@@ -31,6 +32,8 @@ export interface AppServices {
   readonly drain: Drain;
   readonly limits: Limits;
   readonly access: AccessOptions;
+  /** Null sends no traces. */
+  readonly tracing: Tracing | null;
 }
 
 export function createApp(services: AppServices): Hono<AppEnv> {
@@ -53,7 +56,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   }
 
   app.use(requestId());
-  app.use(observeRequests(metrics, logger, drain));
+  app.use(observeRequests(metrics, logger, drain, services.tracing));
   const { corsOrigin } = services.access;
   if (corsOrigin !== null) app.use(allowOrigins(corsOrigin));
   app.use(guard(services.access));

@@ -1,12 +1,14 @@
-// Follows every request from its first header to the end of its body: counts, times and logs it,
+// Follows every request from its first header to the end of its body: counts, times, logs and traces it,
 // and notices when its client leaves.
 import type { Context, MiddlewareHandler } from 'hono';
 import { routePath } from 'hono/route';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
+import type { Tracing } from '../tracing.ts';
 import type { Drain } from './drain.ts';
 import { clientLeft } from './event-stream.ts';
 import type { AppEnv } from './request-context.ts';
+import { logLine, spanOf } from './request-report.ts';
 
 const ROUTINE_ROUTES: ReadonlySet<string> = new Set([
   '/health/live',
@@ -19,6 +21,7 @@ export function observeRequests(
   metrics: Metrics,
   logger: Logger,
   drain: Drain,
+  tracing: Tracing | null,
 ): MiddlewareHandler<AppEnv> {
   return async (context, next) => {
     const startedAt = performance.now();
@@ -32,6 +35,7 @@ export function observeRequests(
     context.set('caller', null);
     context.set('onEnd', []);
     context.set('bodyEnded', undefined);
+    context.set('generation', undefined);
     drain.enter(abort);
 
     await next();
@@ -44,25 +48,35 @@ export function observeRequests(
       drain.leave(abort);
       // Node keeps a request's signal until the request is collected, and this listener holds the request.
       signal.removeEventListener('abort', onClientGone);
-      const seconds = (performance.now() - startedAt) / 1000;
-      metrics.requestServed({ method, route, status, seconds });
+      const endMs = performance.now();
+      metrics.requestServed({ method, route, status, seconds: (endMs - startedAt) / 1000 });
+      const { requestId, generation, logFields } = context.var;
+      const request = { requestId, method, route, path: path.slice(0, 200), status };
+      const times = { startMs: startedAt, endMs };
       // Probes and scrapes come every few seconds and say little.
-      logger[ROUTINE_ROUTES.has(route) ? 'debug' : 'info'](
-        {
-          requestId: context.var.requestId,
-          method,
-          path: path.slice(0, 200),
-          status,
-          durationMs: Math.round(seconds * 1000),
-          ...context.var.logFields,
-        },
-        'request',
-      );
+      if (ROUTINE_ROUTES.has(route)) {
+        logger.debug(logLine(request, times, generation, logFields), 'request');
+        return;
+      }
+      const error = typeof logFields.error === 'string' ? logFields.error : null;
+      const headers = traceHeaders(context);
+      const traceId = tracing?.record(spanOf({ ...request, ...times, generation, error, headers }));
+      const traced = traceId === undefined ? logFields : { ...logFields, traceId };
+      logger.info(logLine(request, times, generation, traced), 'request');
     };
     const { bodyEnded } = context.var;
     if (bodyEnded === undefined) finish();
     else void bodyEnded.then(finish);
   };
+}
+
+function traceHeaders({ req }: Context): Record<string, string> {
+  return Object.fromEntries(
+    ['traceparent', 'tracestate'].flatMap((name) => {
+      const value = req.header(name);
+      return value === undefined ? [] : [[name, value]];
+    }),
+  );
 }
 
 /** The route's pattern, so that the number of labels is bounded; one label for whatever matched none. */

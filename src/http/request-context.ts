@@ -1,4 +1,11 @@
 // What travels with one HTTP request through middleware and routes.
+import type { Generation } from '../generation/generator.ts';
+
+/** A generation without its text. */
+export type GenerationRecord = Pick<
+  Generation,
+  'model' | 'settings' | 'policy' | 'answers' | 'usage'
+>;
 
 interface RequestVariables {
   /** In the response header `x-request-id` and in the log. */
@@ -13,6 +20,8 @@ interface RequestVariables {
   logFields: Record<string, string | number | boolean | null>;
   /** What the request holds, to be given back once it has ended. */
   onEnd: (() => void)[];
+  /** What the request generates, once that has begun. */
+  generation: GenerationRecord | undefined;
   /** Resolves when a streamed body has ended, however it did; undefined for whole bodies. */
   bodyEnded: Promise<void> | undefined;
 }

@@ -1,8 +1,7 @@
-// What every generating route does with a generation: send its events as a stream, and log what it used.
+// What every generating route does with a generation: send its events as a stream, and name what it ignored.
 import type { Context } from 'hono';
 import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerError } from '../errors.ts';
-import type { Generation } from '../generation/generator.ts';
 import type { Drain } from './drain.ts';
 import { type EventNaming, eventStream } from './event-stream.ts';
 import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
@@ -20,7 +19,6 @@ export function streamGeneration(
   context: Context<AppEnv>,
   { onStreamFailure, limits }: Pick<GenerationServices, 'onStreamFailure' | 'limits'>,
   events: AsyncIterable<object>,
-  generation: Pick<Generation, 'policy' | 'usage'>,
   naming: EventNaming = 'unnamed',
 ): Response {
   const hooks = {
@@ -28,26 +26,8 @@ export function streamGeneration(
     onClientGone: (reason: ServerError) => context.var.abort.abort(reason),
   };
   const { response, ended } = eventStream(events, hooks, limits, naming);
-  context.set(
-    'bodyEnded',
-    ended.then(() => logUsage(context, generation)),
-  );
+  context.set('bodyEnded', ended);
   return response;
-}
-
-export function logUsage(
-  context: Context<AppEnv>,
-  generation: Pick<Generation, 'policy' | 'usage'>,
-): void {
-  const { promptTokens, cachedTokens, completionTokens } = generation.usage();
-  const { beta, extraction } = generation.policy;
-  Object.assign(context.var.logFields, {
-    promptTokens,
-    cachedTokens,
-    completionTokens,
-    beta: typeof beta === 'number' ? beta : `${beta.start} to ${beta.end}`,
-    extraction,
-  });
 }
 
 export function nameIgnoredFields(response: Response, ignoredFields: readonly string[]): Response {

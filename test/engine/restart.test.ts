@@ -80,6 +80,7 @@ describe('a server whose worker dies', () => {
       logger: createLogger('silent'),
       drain: new Drain(),
       limits: LIMITS,
+      tracing: null,
       access: {
         keys: new KeyRing({ file: null, key: null }),
         openMetrics: false,

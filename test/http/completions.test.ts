@@ -200,8 +200,15 @@ describe('POST /v1/completions', () => {
       method: 'POST',
       path: '/v1/completions',
       status: 200,
+      route: '/v1/completions',
+      model: 'tiny',
       promptTokens: 1,
+      cachedTokens: 0,
       completionTokens: 5,
+      beta: 4,
+      finishReason: 'length',
+      queueMs: expect.any(Number),
+      firstTokenMs: expect.any(Number),
     });
     expect(JSON.stringify(log)).not.toMatch(/Wordle|s h i/);
   });

@@ -40,6 +40,7 @@ export function scriptedEngine(
   ): AsyncGenerator<SequenceEvent> {
     let isFinished = false;
     try {
+      yield { kind: 'admit', id: 0, cachedTokens: 0, sinceMs: 0 };
       if (input.scoreFrom !== null) yield { kind: 'prompt', id: 0, positions: scorePrompt(input) };
       for (const text of answer.tokens) {
         if (signal.aborted) return;

@@ -15,6 +15,7 @@ import type { AppEnv } from '../../src/http/request-context.ts';
 import { type Completion, completionSchema } from '../../src/http/schema/completion-response.ts';
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
+import type { Tracing } from '../../src/tracing.ts';
 import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
 import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
@@ -58,6 +59,7 @@ export interface TestAppOptions {
   readonly toolParser?: ChatOptions['toolParser'];
   readonly stopStrings?: readonly string[];
   readonly limits?: Partial<Limits>;
+  readonly tracing?: Tracing;
   /** Null, like leaving it out, lets everyone in. */
   readonly keyFile?: string | null;
   readonly openMetrics?: boolean;
@@ -98,6 +100,7 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
     logger,
     drain,
     limits,
+    tracing: options.tracing ?? null,
     access: {
       keys: new KeyRing({ file: options.keyFile ?? null, key: null }),
       openMetrics: options.openMetrics ?? false,

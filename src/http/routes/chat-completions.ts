@@ -14,7 +14,6 @@ import { type ChatBody, chatRequestSchema } from '../schema/chat-request.ts';
 import type { ChatChunk } from '../schema/chat-response.ts';
 import {
   type GenerationServices,
-  logUsage,
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
@@ -38,6 +37,7 @@ export function chatCompletions(services: GenerationServices) {
     const generation = await renameFields(names, () =>
       chat.start(request, context.var.abort.signal),
     );
+    context.set('generation', generation);
     const header: ChatHeader = {
       id: `chatcmpl-${randomUUID()}`,
       created: Math.floor(Date.now() / 1000),
@@ -46,26 +46,19 @@ export function chatCompletions(services: GenerationServices) {
     };
     const response =
       body.stream === true
-        ? streamGeneration(
-            context,
-            services,
-            chunks(body, header, reportsTokens, generation),
-            generation,
-          )
-        : await whole(context, header, reportsTokens, generation);
+        ? streamGeneration(context, services, chunks(body, header, reportsTokens, generation))
+        : await whole(header, reportsTokens, generation);
     return nameIgnoredFields(response, ignoredFields);
   };
 }
 
 async function whole(
-  context: Context<AppEnv>,
   header: ChatHeader,
   reportsTokens: boolean,
   generation: ChatGeneration,
 ): Promise<Response> {
   const pieces: AnswerPiece[] = [];
   for await (const piece of generation.pieces) pieces.push(piece);
-  logUsage(context, generation);
   return Response.json(toChatCompletion(header, pieces, reportsTokens, generation.usage()));
 }
 

@@ -20,7 +20,6 @@ import { type CompletionBody, completionRequestSchema } from '../schema/completi
 import type { CompletionChunk } from '../schema/completion-response.ts';
 import {
   type GenerationServices,
-  logUsage,
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
@@ -38,6 +37,7 @@ export function completions(services: GenerationServices) {
     const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);
     const generation = await generator.start(request, context.var.abort.signal);
+    context.set('generation', generation);
     const header: CompletionHeader = {
       id: `cmpl-${randomUUID()}`,
       object: 'text_completion',
@@ -47,21 +47,19 @@ export function completions(services: GenerationServices) {
     };
     const response =
       body.stream === true
-        ? streamGeneration(context, services, chunks(body, header, view, generation), generation)
-        : await whole(context, header, view, generation);
+        ? streamGeneration(context, services, chunks(body, header, view, generation))
+        : await whole(header, view, generation);
     return nameIgnoredFields(response, ignoredFields);
   };
 }
 
 async function whole(
-  context: Context<AppEnv>,
   header: CompletionHeader,
   view: CompletionView,
   generation: Generation,
 ): Promise<Response> {
   const deltas: ChoiceDelta[] = [];
   for await (const delta of generation.deltas) deltas.push(delta);
-  logUsage(context, generation);
   return Response.json(toCompletion(header, deltas, view, generation.usage()));
 }
 

@@ -12,7 +12,6 @@ import type { ResponseEvent } from '../schema/responses-object.ts';
 import { responsesRequestSchema } from '../schema/responses-request.ts';
 import {
   type GenerationServices,
-  logUsage,
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
@@ -34,6 +33,7 @@ export function responses(services: GenerationServices) {
     const generation = await renameFields(NAMES, () =>
       chat.start(request, context.var.abort.signal),
     );
+    context.set('generation', generation);
     const writer = new ResponseWriter(
       toResponse(body, toPolicyReport(generation)),
       request.topLogprobs !== null,
@@ -41,11 +41,10 @@ export function responses(services: GenerationServices) {
     if (body.stream === true) {
       const onFailure = (error: unknown) => onStreamFailure(error, context);
       const events = streamEvents(generation, writer, onFailure);
-      const response = streamGeneration(context, services, events, generation, 'named');
+      const response = streamGeneration(context, services, events, 'named');
       return nameIgnoredFields(response, ignoredFields);
     }
     for await (const _ of writeAll(generation, writer));
-    logUsage(context, generation);
     return nameIgnoredFields(Response.json(writer.response), ignoredFields);
   };
 }

@@ -27,13 +27,20 @@ export function score({ catalog, drain, limits }: ScoreServices) {
     drain.refuseWhenDraining();
     const { body } = await readBody(context.req, schema);
     setDeadline(context, body.timeout, limits);
-    const { scorer } = await usePolicy(context, catalog, body.model);
+    const { scorer, engine } = await usePolicy(context, catalog, body.model);
     const { prompt, continuations } = body;
     const policy = toPolicy(body, limits, context.var.caller);
     const request = { ...policy, prompt, continuations };
     const scoring = await scorer.score(request, context.var.abort.signal);
     const { promptTokens, cachedTokens } = scoring.usage;
-    Object.assign(context.var.logFields, { promptTokens, cachedTokens });
+    const { beta, extraction } = scoring.policy;
+    Object.assign(context.var.logFields, {
+      model: engine.manifest.id,
+      promptTokens,
+      cachedTokens,
+      beta,
+      extraction,
+    });
     const response: ScoreResponse = {
       id: `score-${randomUUID()}`,
       object: 'list',

@@ -1,6 +1,7 @@
+import { createHash } from 'node:crypto';
 import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { loadTinyPolicy, tinyPolicyFolder } from './tiny-policy.ts';
 
@@ -44,6 +45,38 @@ describe('loadPolicy', () => {
     rmSync(join(folder, 'tokenizer.json'));
     symlinkSync(join(tinyPolicyFolder, 'tokenizer.json'), join(folder, 'tokenizer.json'));
     expect(load).toThrow(/tokenizer\.json is not a regular file/);
+  });
+
+  /** Lets the graph read its behavior weights from another place, and the manifest agree to it. */
+  function moveWeights(location: string): void {
+    const path = join(folder, 'step.onnx');
+    const graph = readFileSync(path, 'latin1');
+    expect(location).toHaveLength('behavior.onnx.data'.length);
+    expect(graph).toContain('behavior.onnx.data');
+    writeFileSync(path, graph.replaceAll('behavior.onnx.data', location), 'latin1');
+    const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
+    editManifest((manifest) => {
+      manifest.files = { ...Object(manifest.files), 'step.onnx': sha256 };
+    });
+  }
+
+  it('refuses weights outside the folder, by a path that leaves it', () => {
+    const outside = join(folder, '..', 'outside-weights');
+    cpSync(join(folder, 'behavior.onnx.data'), outside);
+    moveWeights(`../${basename(outside)}`);
+    expect(load).toThrow(/escapes model directory|should be file inside/);
+    rmSync(outside);
+  });
+
+  it('refuses weights outside the folder, by an absolute path', () => {
+    moveWeights('/tmp/../etc/passwd');
+    expect(load).toThrow(/[Aa]bsolute path|relative path/);
+  });
+
+  it('refuses weights outside the folder, by a link that the manifest does not name', () => {
+    symlinkSync(join(tinyPolicyFolder, 'behavior.onnx.data'), join(folder, 'links-outside.data'));
+    moveWeights('links-outside.data');
+    expect(load).toThrow(/escapes model directory|should be stored in/);
   });
 
   it.each(['../secret', '/etc/passwd', 'a/b', '..', 'a\\b'])('refuses the file name %s', (name) => {

@@ -1,6 +1,5 @@
 // The HTTP application: every route and what surrounds it. Built without listening, so tests drive it directly.
 import { type Context, Hono } from 'hono';
-import { bodyLimit } from 'hono/body-limit';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
@@ -11,6 +10,7 @@ import { allowOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
+import { limitBody } from './limit-body.ts';
 import type { Limits } from './limits.ts';
 import { observeRequests } from './observe-requests.ts';
 import { openApiDocument } from './openapi-document.ts';
@@ -68,15 +68,15 @@ export function createApp(services: AppServices): Hono<AppEnv> {
     }),
   );
 
-  const limitBody = bodyLimit({ maxSize: limits.maxBodyBytes, onError: () => refuseBody(limits) });
+  const bounded = limitBody(limits);
   const generating = { ...services, onStreamFailure: reportFailure };
-  app.post('/v1/completions', limitBody, completions(generating));
-  app.post('/v1/score', limitBody, score(services));
-  app.post('/tokenize', limitBody, tokenize(services));
-  app.post('/detokenize', limitBody, detokenize(services));
+  app.post('/v1/completions', bounded, completions(generating));
+  app.post('/v1/score', bounded, score(services));
+  app.post('/tokenize', bounded, tokenize(services));
+  app.post('/detokenize', bounded, detokenize(services));
   app.get('/tokenizer_info', tokenizerInfo(services));
-  app.post('/v1/chat/completions', limitBody, chatCompletions(generating));
-  app.post('/v1/responses', limitBody, responses(generating));
+  app.post('/v1/chat/completions', bounded, chatCompletions(generating));
+  app.post('/v1/responses', bounded, responses(generating));
   app.get('/v1/models', listModels(catalog));
   app.get('/v1/models/:id', getModel(catalog));
   app.get('/health/live', live);
@@ -88,10 +88,6 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.notFound((context) => errorResponse(noRoute(context)));
   app.onError((error, context) => refuse(error, context));
   return app;
-}
-
-function refuseBody({ maxBodyBytes }: Limits): never {
-  throw new ServerError('body_too_large', `The body must be at most ${maxBodyBytes} bytes.`);
 }
 
 function noRoute({ req }: Context): ServerError {

@@ -4,12 +4,13 @@
 #   FOLDER/gpu-check.sh                   there, with Python, torch and transformers: unpacks beside itself, then checks
 #   scripts/gpu-check.sh                  in a checkout that has `npm ci`, `npm run cuda:install` and scripts' Python packages
 # DEVICE=cuda, SHAPES=135m,1b, CONCURRENCY=1,8,32,128, PYTHON=python3 and OUT=gpu-check-out may be set; DEVICE=cpu SHAPES=tiny is a dry run.
+# `pack` takes packages for the Python that runs it, or for TARGET_PYTHON=3.12.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 device=${DEVICE:-cuda} shapes=${SHAPES:-135m,1b} python=${PYTHON:-python3} out=${OUT:-gpu-check-out}
 
 pack() {
-  local folder=${1:-.gpu-check} root staging
+  local folder=${1:-.gpu-check} root packages
   root=$(dirname "$here") staging=$(mktemp -d)
   trap 'rm -r "$staging"' EXIT
   cd "$root"
@@ -22,7 +23,11 @@ pack() {
   cp -r scripts/gpu scripts/gpu-check.sh scripts/bench scripts/qsft scripts/pyproject.toml "$staging/qsft/scripts/"
   (cd "$staging/qsft" && npm ci --omit=dev --silent && find node_modules/onnxruntime-node/bin/napi-v6 -mindepth 2 -maxdepth 2 \
     ! -path "*/$(node -p 'process.platform + "/" + process.arch')" -exec rm -r {} +)
-  "$python" -m pip download --quiet --no-deps --dest "$staging/qsft/wheels" onnx onnx-ir ml-dtypes onnxruntime onnxruntime-genai
+  # What the export needs beside torch and transformers, as it is installed here.
+  packages=$("$python" -m pip list --format=freeze | grep -iE '^(onnx|onnx[-_]ir|ml[-_]dtypes|onnxruntime|onnxruntime[-_]genai|protobuf|flatbuffers|peft|accelerate|psutil)==')
+  # shellcheck disable=SC2086 # one word a package
+  "$python" -m pip download --quiet --no-deps --only-binary=:all: ${TARGET_PYTHON:+--python-version "$TARGET_PYTHON"} \
+    --dest "$staging/qsft/wheels" $packages
   tar -C "$staging" -czf - qsft | split --bytes=60M - "$folder/part."
   cp "$here/gpu-check.sh" "$folder/"
   ls -l "$folder"
@@ -30,15 +35,14 @@ pack() {
 
 unpack() {
   [ -d "$here/qsft" ] || cat "$here"/part.* | tar -xzf - -C "$here"
-  "$python" -m venv --system-site-packages "$here/venv"
-  "$here/venv/bin/pip" install --quiet --no-index --no-deps "$here"/qsft/wheels/*.whl
-  PATH="$here/qsft/bin:$PATH" PYTHON="$here/venv/bin/python" exec "$here/qsft/scripts/gpu-check.sh"
+  [ -d "$here/packages" ] || "$python" -m pip install --quiet --no-index --no-deps --target "$here/packages" "$here"/qsft/wheels/*.whl
+  PATH="$here/qsft/bin:$PATH" PYTHONPATH="$here/packages${PYTHONPATH:+:$PYTHONPATH}" exec "$here/qsft/scripts/gpu-check.sh"
 }
 
 check() {
   local root models
   root=$(dirname "$here") models=${MODELS:-$out/models}
-  export PYTHONPATH="$root/scripts:$root/scripts/gpu"
+  export PYTHONPATH="$root/scripts:$root/scripts/gpu${PYTHONPATH:+:$PYTHONPATH}"
   for shape in ${shapes//,/ }; do
     [ -f "$models/$shape/policy/policy.json" ] || "$python" "$root/scripts/gpu/make_policy.py" "$shape" "$models/$shape"
   done

@@ -5,7 +5,7 @@ import type { ConversationMessage, ConversationToolCall } from '../generation/co
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
 import type { Usage } from '../generation/request.ts';
 import { toUsage } from './completion-wire.ts';
-import { type AskedFormat, toConstraint } from './constraint-wire.ts';
+import { askedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
 import type { ChatBody } from './schema/chat-request.ts';
@@ -41,16 +41,6 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
     ...policy,
     ...toSampling(body),
     ...toEnding(body),
-  };
-}
-
-function askedFormat({ response_format: format }: ChatBody): AskedFormat | null {
-  if (format == null) return null;
-  const isSchema = format.type === 'json_schema';
-  return {
-    type: format.type,
-    schema: isSchema ? format.json_schema.schema : undefined,
-    param: isSchema ? 'response_format.json_schema.schema' : 'response_format',
   };
 }
 

@@ -1,7 +1,7 @@
 // Between OpenAI's words for completions and this project's: the request in, whole answers and chunks out.
 import assert from 'node:assert/strict';
 import type { ChoiceDelta, FinishReason, GenerationRequest, Usage } from '../generation/request.ts';
-import { toConstraint } from './constraint-wire.ts';
+import { askedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
 import { toLegacyLogprobs, toPromptLogprobs } from './logprobs-wire.ts';
@@ -34,7 +34,7 @@ export function toGenerationRequest(
     echo: body.echo ?? false,
     maxTokens: body.max_tokens ?? null,
     defaultMaxTokens: DEFAULT_MAX_TOKENS,
-    constraint: toConstraint(body, null),
+    constraint: toConstraint(body, askedFormat(body)),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),

@@ -4,7 +4,7 @@ import type { Constraint, JsonSchema } from '../generation/constraint.ts';
 import type { Generation } from '../generation/generator.ts';
 import { finite } from './logprobs-wire.ts';
 import type { PolicyReport } from './schema/completion-response.ts';
-import type { ConstraintFields } from './schema/constraint-fields.ts';
+import type { ConstraintFields, ResponseFormatFields } from './schema/constraint-fields.ts';
 import { jsonObjectField } from './schema/fields.ts';
 
 /** `response_format` or `text.format`, whatever their shape, and the field's name. */
@@ -31,6 +31,17 @@ const OF_TOKENS = {
   bad_words: null,
   tools: null,
 } as const;
+
+/** Of chats and completions. */
+export function askedFormat({ response_format: format }: ResponseFormatFields): AskedFormat | null {
+  if (format == null) return null;
+  const isSchema = format.type === 'json_schema';
+  return {
+    type: format.type,
+    schema: isSchema ? format.json_schema.schema : undefined,
+    param: isSchema ? 'response_format.json_schema.schema' : 'response_format',
+  };
+}
 
 export function toConstraint(body: ConstraintFields, asked: AskedFormat | null): Constraint | null {
   const { structured_outputs: outputs } = body;

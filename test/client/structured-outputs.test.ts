@@ -63,6 +63,12 @@ describe('structured_outputs', () => {
     }
   });
 
+  it('gives JSON by a response_format too', async () => {
+    const response_format = { type: 'json_schema', json_schema: { name: 'it', schema: PERSON } };
+    const [{ text }] = (await complete({ response_format, seed: 1 })).choices;
+    expect(ajv.validate(PERSON, JSON.parse(text)), text).toBe(true);
+  });
+
   it('gives what a regular expression and a grammar say, and stops there', async () => {
     const regex = '(ab|c{2,3}) [0-9]{4}x?';
     const { choices } = await complete({ structured_outputs: { regex }, n: 8, seed: 1 });

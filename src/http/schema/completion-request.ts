@@ -4,7 +4,7 @@ import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
 import { findProblem } from './completion-rules.ts';
-import { constraintFields } from './constraint-fields.ts';
+import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import {
   booleanField,
   integerField,
@@ -72,6 +72,7 @@ export function completionRequestSchema(limits: Limits) {
             'Keep only so many of the last tokens of each prompt; -1 keeps as many as leave room for `max_tokens`.',
         }),
       ...samplingFields(limits),
+      response_format: responseFormatField(limits),
       ...constraintFields(limits),
     })
     .superRefine((body, context) => {

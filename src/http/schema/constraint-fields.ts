@@ -103,7 +103,11 @@ function namedSchema(limits: Limits) {
 
 const TYPES = 'must be text, json_object or json_schema';
 
-/** Of chats. */
+export interface ResponseFormatFields {
+  readonly response_format?: z.infer<ReturnType<typeof responseFormatField>>;
+}
+
+/** Of chats and, as vLLM has it, of completions. */
 export function responseFormatField(limits: Limits) {
   return formatField(
     z.object({

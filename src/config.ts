@@ -450,8 +450,10 @@ function fromEnvironment(
   names: readonly [string, ...string[]],
   environment: Readonly<Record<string, string | undefined>>,
 ): [string, string | undefined] {
-  const name = names.find((candidate) => environment[candidate] !== undefined) ?? names[0];
-  return [name, environment[name]];
+  const [own, ...others] = names;
+  // OpenTelemetry takes an empty variable for one that is not set.
+  const other = others.find((name) => environment[own] === undefined && environment[name]);
+  return [other ?? own, environment[other ?? own]];
 }
 
 export function helpText(): string {

@@ -94,4 +94,17 @@ describe('readCommandLine', () => {
       expect(help).toContain(flag === undefined ? `  ${variable}\n` : `  ${flag} (${variable})`);
     }
   });
+
+  it('takes the collector from its own flag and variable first, then from the standard one', () => {
+    const endpoint = (args: string[], environment: Record<string, string>) => {
+      const command = readCommandLine(args, environment);
+      return command.kind === 'help' ? undefined : command.config.otlpEndpoint;
+    };
+    const standard = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://standard:4318' };
+    expect(endpoint([], {})).toBeNull();
+    expect(endpoint([], { OTEL_EXPORTER_OTLP_ENDPOINT: '' })).toBeNull();
+    expect(endpoint([], standard)).toBe('http://standard:4318');
+    expect(endpoint([], { ...standard, QSFT_OTLP_ENDPOINT: 'http://own' })).toBe('http://own');
+    expect(endpoint(['--otlp-endpoint', 'http://flag'], standard)).toBe('http://flag');
+  });
 });

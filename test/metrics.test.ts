@@ -1,3 +1,4 @@
+import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import { type AnswerTimes, createMetrics, type Metrics } from '../src/metrics.ts';
 import { problems, samplesOf } from './exposition.ts';
@@ -135,6 +136,21 @@ describe('the metrics', () => {
     const own = createMetrics(ENGINE, false);
     use(own);
     expect(await own.registry.metrics()).not.toContain('vllm:');
+  });
+
+  it.each(['dashboard.json', 'alerts.yml'])('are those that %s asks for', async (file) => {
+    const queries = await readFile(
+      new URL(`../scripts/monitoring/${file}`, import.meta.url),
+      'utf8',
+    );
+    const asked = new Set(queries.match(/\b(qsft|process|nodejs)_\w+/g));
+    const declared = new Set(
+      [...text.matchAll(/^# TYPE (\S+) (\w+)$/gm)].flatMap(([, name = '', type]) =>
+        type === 'histogram' ? [`${name}_bucket`, `${name}_sum`, `${name}_count`] : [name],
+      ),
+    );
+    expect(asked.size).toBeGreaterThan(5);
+    expect([...asked].filter((name) => !declared.has(name))).toEqual([]);
   });
 
   it('grow no new series with what they measure', async () => {

@@ -9,7 +9,7 @@ from tempfile import TemporaryDirectory
 
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from qsft.export.contract import MODEL_ROLES, ModelRole
+from qsft.export.contract import CHAT_TEMPLATE_FILE, MODEL_ROLES, ModelRole
 from qsft.export.options import ExportOptions, ExportReport
 from qsft.export.pipeline import export_policy
 from qsft.export.random_weights import draw_weights
@@ -64,6 +64,8 @@ def make_tiny_policy(out: Path) -> ExportReport:
         for role in MODEL_ROLES:
             tiny_model(role).save_pretrained(checkpoint / role)
         save_tokenizer(checkpoint)
+        # So that the tests also have a policy that converses with nobody.
+        (checkpoint / CHAT_TEMPLATE_FILE).unlink()
         return export_policy(checkpoint, out, tiny_options())
 
 

@@ -11,6 +11,9 @@ export interface ServerProcess {
   /** Such as `http://127.0.0.1:41234`. */
   readonly url: string;
   readonly pid: number;
+  /** Of the process, once it has ended; null where a signal ended it. */
+  readonly exited: Promise<number | null>;
+  kill(signal: NodeJS.Signals): void;
   /** Sends the signal and waits for the end. */
   stop(signal?: NodeJS.Signals): Promise<number | null>;
 }
@@ -30,16 +33,12 @@ export async function startServerProcess(
   flags: readonly string[],
   nodeFlags: readonly string[] = [],
 ): Promise<ServerProcess> {
-  const child = spawn(process.execPath, [...nodeFlags, ENTRY, '--port', '0', ...flags], {
-    stdio: ['ignore', 'pipe', 'pipe'],
-  });
+  const child = launch(['--port', '0', ...flags], nodeFlags, 'pipe');
   let complaints = '';
-  child.stderr.on('data', (chunk: Buffer) => {
+  child.stderr?.on('data', (chunk: Buffer) => {
     complaints += chunk.toString();
   });
-  const exited = new Promise<number | null>((resolve) => {
-    child.once('close', (code) => resolve(code));
-  });
+  const exited = exitOf(child);
   const started = Promise.race([
     announcedUrl(child),
     exited.then((code) => {
@@ -47,14 +46,59 @@ export async function startServerProcess(
     }),
   ]);
   const url = await within(child, START_TIMEOUT_MS, started, 'the server did not start');
+  return control(child, exited, url);
+}
+
+/** A server whose output goes to a file, so that nothing but its port tells that it serves. */
+export async function startMutedServerProcess(
+  flags: readonly string[],
+  { port, output }: { readonly port: number; readonly output: number },
+): Promise<ServerProcess> {
+  const child = launch(['--port', String(port), ...flags], [], output);
+  const exited = exitOf(child);
+  const url = `http://127.0.0.1:${port}`;
+  const started = Promise.race([
+    answering(`${url}/health/ready`, child),
+    exited.then((code) => {
+      throw new StartupError('the server ended', code);
+    }),
+  ]);
+  await within(child, START_TIMEOUT_MS, started, 'the server did not start');
+  return control(child, exited, url);
+}
+
+function launch(
+  flags: readonly string[],
+  nodeFlags: readonly string[],
+  output: 'pipe' | number,
+): ChildProcess {
+  const stdio = ['ignore' as const, output, output];
+  return spawn(process.execPath, [...nodeFlags, ENTRY, ...flags], { stdio });
+}
+
+function exitOf(child: ChildProcess): Promise<number | null> {
+  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
+}
+
+function control(child: ChildProcess, exited: Promise<number | null>, url: string): ServerProcess {
   return {
     url,
     pid: child.pid ?? 0,
+    exited,
+    kill: (signal) => void child.kill(signal),
     stop(signal = 'SIGTERM') {
       child.kill(signal);
       return within(child, STOP_TIMEOUT_MS, exited, 'the server did not stop');
     },
   };
+}
+
+async function answering(url: string, child: ChildProcess): Promise<void> {
+  while (child.exitCode === null && child.signalCode === null) {
+    const response = await fetch(url).catch(() => null);
+    if (response?.ok) return;
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
 }
 
 /** The start-up line is JSON with the address; later lines are read only so that the pipe stays empty. */

@@ -27,7 +27,7 @@ export async function warmUp(engine: Engine): Promise<void> {
     priority: 0,
     // No client's, so nobody meets this prompt in the cache.
     cacheScope: 'warm-up',
-    caller: '',
+    caller: null,
   }));
   for (const input of inputs) {
     const [events] = engine.generate([input], AbortSignal.timeout(DEADLINE_MS));

@@ -1,0 +1,26 @@
+// What a server must look like when nobody asks anything of it any more.
+
+const DEADLINE_MS = 15_000;
+const GAUGES = ['qsft_queue_depth', 'qsft_sequences_running'];
+
+/** Rejects when sequences are left over, or when the server is not ready, after a while. */
+export async function expectQuiet(url: string): Promise<void> {
+  const until = performance.now() + DEADLINE_MS;
+  for (;;) {
+    const left = await Promise.all(GAUGES.map((gauge) => measure(url, gauge)));
+    const { status } = await fetch(`${url}/health/ready`);
+    if (status === 200 && left.every((count) => count === 0)) return;
+    if (performance.now() > until) {
+      const gauges = GAUGES.map((gauge, index) => `${gauge} ${left[index]}`).join(', ');
+      throw new Error(`afterwards readiness was ${status}, ${gauges}`);
+    }
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+/** The sum over all labels. */
+export async function measure(url: string, name: string): Promise<number> {
+  const text = await (await fetch(`${url}/metrics`)).text();
+  const lines = text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.*)$`, 'gm'));
+  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
+}

@@ -16,6 +16,7 @@ import { observeRequests } from './observe-requests.ts';
 import { openApiDocument } from './openapi-document.ts';
 import type { AppEnv } from './request-context.ts';
 import { requestId } from './request-id.ts';
+import { reloadPolicies } from './routes/admin.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
 import { live, ready, startup } from './routes/health.ts';
@@ -79,6 +80,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.post('/v1/responses', bounded, responses(generating));
   app.get('/v1/models', listModels(catalog));
   app.get('/v1/models/:id', getModel(catalog));
+  app.post('/admin/reload', reloadPolicies(catalog));
   app.get('/health/live', live);
   app.get('/health/ready', ready(catalog, drain));
   app.get('/health/startup', startup(catalog));

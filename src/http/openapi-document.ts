@@ -116,6 +116,17 @@ export function openApiDocument(limits: Limits): object {
           },
         },
       },
+      '/admin/reload': {
+        post: {
+          operationId: 'reload',
+          summary:
+            'Load the policies from their folders again; what runs finishes on the old ones.',
+          responses: {
+            200: { description: 'The policies.', content: json('ModelList') },
+            ...errors(401, 403, 503),
+          },
+        },
+      },
       '/health/live': probe('live', 'Whether the process answers.', [200]),
       '/health/ready': probe('ready', 'Whether to send it requests.', [200, 503]),
       '/health/startup': probe('startup', 'Whether it has started.', [200, 503]),

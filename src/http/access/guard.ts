@@ -24,6 +24,7 @@ const ACCESS: Readonly<Record<string, Access>> = {
   '/v1/models/:id': 'any-key',
   '/openapi.json': 'any-key',
   '/metrics': 'admin',
+  '/admin/reload': 'admin',
 };
 
 export interface AccessOptions {

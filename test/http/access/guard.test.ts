@@ -76,7 +76,7 @@ describe('a server with keys', () => {
     const routes = guarded().app.routes.filter(({ method }) => method !== 'ALL');
     const access = Object.fromEntries(routes.map(({ path }) => [path, routeAccess(path)]));
     const adminOnly = Object.keys(access).filter((path) => access[path] === 'admin');
-    expect(adminOnly).toEqual(['/metrics']);
+    expect(adminOnly).toEqual(['/admin/reload', '/metrics']);
     expect(routeAccess('/a/route/nobody/listed')).toBe('admin');
   });
 

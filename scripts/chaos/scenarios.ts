@@ -102,6 +102,7 @@ async function killedWorker(setting: Setting): Promise<void> {
     const killing = every(setting.seconds * 400, setting, () => server.kill('SIGUSR2'));
     await Promise.all([load(server.url, setting, CLIENTS), killing]);
     await expectQuiet(server.url);
+    await load(server.url, setting, 2);
   });
 }
 

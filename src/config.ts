@@ -307,6 +307,12 @@ const SETTINGS = {
     3000,
     'How long a schema, regular expression or grammar may take to compile; longer ones are refused.',
   ),
+  grammarQueueLimit: integer(
+    1,
+    100_000,
+    32,
+    'Schemas, regular expressions and grammars that may wait to be compiled, of each policy; more are refused with 429.',
+  ),
   otlpEndpoint: {
     ...optionalText(
       'http or https URL',

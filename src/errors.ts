@@ -40,3 +40,9 @@ export class ServerError extends Error {
     this.retryAfterMs = options.retryAfterMs ?? null;
   }
 }
+
+/** Why `signal` was aborted, as far as that is for clients. */
+export function cancellation({ reason }: AbortSignal): ServerError {
+  if (reason instanceof ServerError) return reason;
+  return new ServerError('request_cancelled', 'The request was cancelled.');
+}

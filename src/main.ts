@@ -35,6 +35,7 @@ function wire(config: Config, logger: Logger): Parts {
       toolParser: config.toolParser,
       maxPromptChars: config.maxPromptChars,
       grammarTimeoutMs: config.grammarTimeoutMs,
+      grammarQueueLimit: config.grammarQueueLimit,
       observer: metrics,
       onStep: (report) => {
         metrics.stepTaken(report);

@@ -3,6 +3,7 @@
 import type { PolicyDescription } from '../engine/describe-policy.ts';
 import type { EngineModel } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { type Lease, Resident } from './resident.ts';
 import type { ServedPolicy } from './served-policy.ts';
 
@@ -330,13 +331,4 @@ function leastRecentlyUsed(entries: readonly Entry[]): Loaded | undefined {
 
 function toError(reason: unknown): Error {
   return reason instanceof Error ? reason : new Error(String(reason));
-}
-
-function untilAborted(work: Promise<void>, signal: AbortSignal): Promise<void> {
-  return new Promise((resolve, reject) => {
-    const onAbort = () => reject(signal.reason);
-    if (signal.aborted) onAbort();
-    signal.addEventListener('abort', onAbort, { once: true });
-    work.then(resolve, reject).finally(() => signal.removeEventListener('abort', onAbort));
-  });
 }

@@ -21,6 +21,8 @@ export interface OpenPolicyOptions {
   readonly maxPromptChars: number;
   /** How long a grammar may take to compile. */
   readonly grammarTimeoutMs: number;
+  /** Grammars that may wait to be compiled. */
+  readonly grammarQueueLimit: number;
   readonly observer: GenerationObserver;
   readonly onStep: (report: StepReport) => void;
   readonly onHealth: (change: HealthChange) => void;
@@ -40,6 +42,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
     const constraints = createConstraints({
       vocabulary: await loadGrammarVocabulary(modelFolder, engine.manifest),
       compileTimeoutMs: options.grammarTimeoutMs,
+      queueLimit: options.grammarQueueLimit,
       onChange: (change) => observer.constrainedAnswers(change),
     });
     const generator = createGenerator(engine, tokenizer, observer, constraints);

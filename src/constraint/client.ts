@@ -3,8 +3,9 @@
 // Two threads know grammars. A format that XGrammar cannot take aborts it, and some take for ever: so each is first tried on
 // a thread that nobody else depends on, within a time, and only what has passed there reaches the one that serves.
 import { createHash } from 'node:crypto';
-import { ServerError } from '../errors.ts';
+import { cancellation, ServerError } from '../errors.ts';
 import { closeBoard, type SharedMask, wasLate } from '../policy/token-mask.ts';
+import { untilAborted } from '../until-aborted.ts';
 import {
   FormatRefusal,
   GrammarThread,
@@ -17,8 +18,8 @@ import type { TextFormat } from './text-format.ts';
 
 /** Formats remembered as harmless. */
 const MAX_PROVEN = 1024;
-/** Formats that may wait to be tried. */
-const MAX_UNTRIED = 32;
+/** What a mask takes at most, when nothing is compiled before it. */
+const MASK_MS = 2000;
 
 export interface OpenText {
   readonly mask: SharedMask;
@@ -28,8 +29,8 @@ export interface OpenText {
 
 export interface Constraints {
   /**
-   * Opens `count` texts of one format. Throws `invalid_request` for a format that cannot be, naming `param`; the texts are
-   * released when `signal` is aborted.
+   * Opens `count` texts of one format. Rejects with `invalid_request` for a format that cannot be, naming `param`, and as
+   * soon as `signal` is aborted; so do the texts end that are open then.
    */
   open(
     format: TextFormat,
@@ -45,6 +46,8 @@ export interface ConstraintOptions {
   readonly vocabulary: GrammarVocabulary | null;
   /** How long a format may take to compile. */
   readonly compileTimeoutMs: number;
+  /** Formats that may wait to be tried. */
+  readonly queueLimit: number;
   /** So many texts more, or fewer, are open. */
   readonly onChange: (change: number) => void;
 }
@@ -61,8 +64,7 @@ export function createConstraints(
 class GrammarThreads implements Constraints {
   readonly #serving: GrammarThread;
   readonly #trial: GrammarThread;
-  readonly #compileTimeoutMs: number;
-  readonly #onChange: (change: number) => void;
+  readonly #options: ConstraintOptions;
   readonly #boards = new Map<number, SharedArrayBuffer>();
   /** Digests of formats, the oldest first. */
   readonly #proven = new Set<string>();
@@ -72,11 +74,10 @@ class GrammarThreads implements Constraints {
 
   constructor(
     vocabulary: GrammarVocabulary,
-    { compileTimeoutMs, onChange }: ConstraintOptions,
+    options: ConstraintOptions,
     launch: LaunchGrammarThread,
   ) {
-    this.#compileTimeoutMs = compileTimeoutMs;
-    this.#onChange = onChange;
+    this.#options = options;
     this.#serving = new GrammarThread(vocabulary, launch, () => this.#abandon());
     this.#trial = new GrammarThread(vocabulary, launch, () => {});
   }
@@ -91,11 +92,14 @@ class GrammarThreads implements Constraints {
     const release = (): void => {
       for (const text of texts) text.release();
     };
+    signal.addEventListener('abort', release, { once: true });
     try {
       await this.#prove(format, signal);
-      for (let index = 0; index < count; index += 1) texts.push(await this.#openText(format));
-      if (signal.aborted) throw cancelled(signal);
-      signal.addEventListener('abort', release, { once: true });
+      for (let index = 0; index < count; index += 1) {
+        const { text, opened } = this.#openText(format);
+        texts.push(text);
+        await untilAborted(opened, signal);
+      }
       return texts;
     } catch (error) {
       release();
@@ -107,73 +111,72 @@ class GrammarThreads implements Constraints {
     await Promise.all([this.#trial.kill(), this.#serving.kill()]);
   }
 
-  async #openText(format: TextFormat): Promise<OpenText> {
+  #openText(format: TextFormat): { readonly text: OpenText; readonly opened: Promise<void> } {
+    const { compileTimeoutMs, onChange } = this.#options;
+    const serving = this.#serving;
     const id = this.#nextId++;
-    const board = this.#serving.createBoard();
+    const board = serving.createBoard();
     this.#boards.set(id, board);
-    this.#onChange(1);
+    onChange(1);
     const release = (): void => {
       if (!this.#boards.delete(id)) return;
-      this.#onChange(-1);
+      onChange(-1);
       const isStuck = wasLate(board);
       closeBoard(board);
-      this.#serving.close(id);
+      serving.close(id);
       // It has not answered for so long that the next would wait in vain too.
-      if (isStuck) void this.#serving.kill();
+      if (isStuck) void serving.kill();
     };
-    try {
-      await this.#serving.open(id, format, board);
-    } catch (error) {
-      release();
-      throw error;
-    }
-    return { mask: { board, doorbell: this.#serving.doorbell }, release };
+    // Another text's format may be compiled before a mask of this one is made.
+    const mask = { board, doorbell: serving.doorbell, timeoutMs: compileTimeoutMs + MASK_MS };
+    return { text: { mask, release }, opened: serving.open(id, format, board) };
   }
 
   /** Only formats that come out of here whole reach the thread that serves. */
   async #prove(format: TextFormat, signal: AbortSignal): Promise<void> {
     const digest = createHash('sha256').update(JSON.stringify(format)).digest('base64');
     if (this.#proven.has(digest)) return;
-    if (this.#untried >= MAX_UNTRIED) {
+    const { queueLimit } = this.#options;
+    if (this.#untried >= queueLimit) {
       throw new ServerError(
         'queue_full',
-        `The queue is full: ${MAX_UNTRIED} grammars are waiting to be compiled.`,
+        `The queue is full: ${queueLimit} grammars are waiting to be compiled, and no more may.`,
       );
     }
     this.#untried += 1;
-    const before = this.#lastTrial;
-    const trial = (async () => {
-      await before;
-      if (signal.aborted) throw cancelled(signal);
+    const trial = this.#lastTrial.then(async () => {
+      if (signal.aborted) throw cancellation(signal);
       await this.#try(format);
-    })();
-    this.#lastTrial = trial.catch(() => {});
-    try {
-      await trial;
-    } finally {
+      this.#remember(digest);
+    });
+    const settled = () => {
       this.#untried -= 1;
-    }
+    };
+    this.#lastTrial = trial.then(settled, settled);
+    await untilAborted(trial, signal);
+  }
+
+  #remember(digest: string): void {
     this.#proven.add(digest);
     const [oldest] = this.#proven;
     if (this.#proven.size > MAX_PROVEN && oldest !== undefined) this.#proven.delete(oldest);
   }
 
   async #try(format: TextFormat): Promise<void> {
+    const { compileTimeoutMs } = this.#options;
     const id = this.#nextId++;
     await this.#trial.start();
     let isLate = false;
     const timer = setTimeout(() => {
       isLate = true;
       void this.#trial.kill();
-    }, this.#compileTimeoutMs);
+    }, compileTimeoutMs);
     try {
       await this.#trial.open(id, format, this.#trial.createBoard());
       this.#trial.close(id);
     } catch (error) {
       if (!isLate) throw error;
-      throw new FormatRefusal(
-        `takes more than ${this.#compileTimeoutMs} ms to compile: it is too large`,
-      );
+      throw new FormatRefusal(`takes more than ${compileTimeoutMs} ms to compile: it is too large`);
     } finally {
       clearTimeout(timer);
     }
@@ -182,11 +185,6 @@ class GrammarThreads implements Constraints {
   #abandon(): void {
     for (const board of this.#boards.values()) closeBoard(board);
   }
-}
-
-function cancelled({ reason }: AbortSignal): ServerError {
-  if (reason instanceof ServerError) return reason;
-  return new ServerError('request_cancelled', 'The request was cancelled.');
 }
 
 function describe(error: unknown, param: string): unknown {

@@ -59,10 +59,12 @@ export class GrammarThread {
   }
 
   /** Resolves when `board` has its first mask; rejects with a FormatRefusal or a ThreadLoss. */
-  async open(id: number, format: TextFormat, board: SharedArrayBuffer): Promise<void> {
-    await this.start();
-    await new Promise<void>((resolve, reject) => {
+  open(id: number, format: TextFormat, board: SharedArrayBuffer): Promise<void> {
+    const started = this.start();
+    return new Promise((resolve, reject) => {
+      started.catch(reject);
       this.#openings.set(id, { resolve, reject });
+      // In one turn with the start: neither the thread's loss nor a `close` of this text may come between.
       this.#post({ type: 'open', id, format, board });
     });
   }

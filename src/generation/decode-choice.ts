@@ -1,6 +1,6 @@
 // Drives one answer's decoder with the engine's events, measures it, and turns the engine's endings into ours.
 import type { FinishEvent, SequenceEvent } from '../engine/messages.ts';
-import { ServerError } from '../errors.ts';
+import { cancellation, ServerError } from '../errors.ts';
 import type { AnswerProgress } from './answer-progress.ts';
 import type { ChoiceDecoder } from './choice-decoder.ts';
 import type { ChoiceOutcome } from './observer.ts';
@@ -23,7 +23,7 @@ export async function* decodeChoice(
     if (opening !== null) yield opening;
     for await (const event of events) {
       progress.record(event);
-      if (event.kind === 'finish' && isFailure(event.reason)) outcome = 'error';
+      if (event.kind === 'finish' && isFailure(event.reason) && !signal.aborted) outcome = 'error';
       const delta = decodeEvent(event, decoder, signal);
       if (delta === null) continue;
       if (delta.finishReason !== null) outcome = delta.finishReason;
@@ -81,12 +81,10 @@ function finishChoice(
 
 /** Null for a sequence that came to its end. */
 export function failureOf({ reason, message }: FinishEvent, signal: AbortSignal): Error | null {
+  if (reason !== 'cancelled' && !isFailure(reason)) return null;
+  // An abort also takes the grammar away, and the engine may notice that first.
+  if (signal.aborted || reason === 'cancelled') return cancellation(signal);
   if (reason === 'error') return new ServerError('engine_failed', message ?? 'The engine failed.');
-  if (reason === 'unmasked') {
-    const stopped = 'The grammar of this answer could not be followed further: start it again.';
-    return new ServerError('engine_failed', stopped);
-  }
-  if (reason !== 'cancelled') return null;
-  if (signal.reason instanceof ServerError) return signal.reason;
-  return new ServerError('request_cancelled', 'The request was cancelled.');
+  const stopped = 'The grammar of this answer could not be followed further: start it again.';
+  return new ServerError('engine_failed', stopped);
 }

@@ -16,12 +16,14 @@ const CLOSED = 1;
 /** The engine has given up waiting. */
 const LATE = 2;
 
-/** The engine waits for a mask so long; everyone in the batch waits with it. */
-const DEADLINE_MS = 5000;
+/** No mask follows so many tokens. */
+const NEVER = -(2 ** 31);
 
 /** Of one answer. */
 export interface SharedMask {
   readonly board: SharedArrayBuffer;
+  /** How long the engine waits for the next mask; everyone in the batch waits with it. */
+  readonly timeoutMs: number;
   /** Rung whenever any answer has a new token. */
   readonly doorbell: SharedArrayBuffer;
 }
@@ -37,6 +39,8 @@ export function createBoard(vocabularySize: number): SharedArrayBuffer {
 export function closeBoard(board: SharedArrayBuffer): void {
   const words = new Int32Array(board);
   Atomics.compareExchange(words, STATUS, OPEN, CLOSED);
+  // The word that is waited on: who has read the status and does not wait yet must not miss it.
+  Atomics.store(words, VERSION, NEVER);
   Atomics.notify(words, VERSION);
 }
 
@@ -75,10 +79,12 @@ export class MaskWriter {
 export class TokenMask {
   readonly #words: Int32Array;
   readonly #doorbell: Int32Array;
+  readonly #timeoutMs: number;
 
-  constructor({ board, doorbell }: SharedMask) {
+  constructor({ board, doorbell, timeoutMs }: SharedMask) {
     this.#words = new Int32Array(board);
     this.#doorbell = new Int32Array(doorbell);
+    this.#timeoutMs = timeoutMs;
   }
 
   /** A token has been drawn, as `count` are now: the next mask may be made. */
@@ -93,7 +99,7 @@ export class TokenMask {
   wait(count: number): boolean {
     const words = this.#words;
     if (Atomics.load(words, VERSION) === count) return Atomics.load(words, STATUS) === OPEN;
-    const deadlineMs = performance.now() + DEADLINE_MS;
+    const deadlineMs = performance.now() + this.#timeoutMs;
     for (;;) {
       if (Atomics.load(words, STATUS) !== OPEN) return false;
       const version = Atomics.load(words, VERSION);

@@ -19,6 +19,7 @@ const observer = createMetrics(template);
 const unconstrained = createConstraints({
   vocabulary: null,
   compileTimeoutMs: 1000,
+  queueLimit: 1,
   onChange: () => {},
 });
 

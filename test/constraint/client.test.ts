@@ -17,6 +17,7 @@ describe('constraints', () => {
       {
         vocabulary: CHARACTERS,
         compileTimeoutMs: 20_000,
+        queueLimit: 32,
         onChange: (change) => {
           openTexts += change;
         },
@@ -71,10 +72,42 @@ describe('constraints', () => {
     await constraints.close();
   });
 
+  it('let go of a request that is aborted, whatever is being compiled before it', async () => {
+    const constraints = openConstraints();
+    const slow = open(constraints, {
+      type: 'grammar',
+      grammar: 'root ::= ((([a-z]{100}){100}){100}){100}',
+    }).catch((error: unknown) => error);
+    const controller = new AbortController();
+    const waiting = constraints.open(DIGITS, 1, 'it', controller.signal);
+    controller.abort();
+    await expect(withDeadline('the refusal', waiting)).rejects.toMatchObject({
+      code: 'request_cancelled',
+    });
+    await withDeadline('the end', constraints.close());
+    await withDeadline('the other refusal', slow);
+  });
+
+  it('refuse what would wait behind as many as may', async () => {
+    const constraints = createConstraints(
+      { vocabulary: CHARACTERS, compileTimeoutMs: 20_000, queueLimit: 1, onChange: () => {} },
+      launchBuilt,
+    );
+    const first = open(constraints, DIGITS);
+    const second = open(constraints, { type: 'grammar', grammar: 'root ::= "a"' });
+    await expect(second).rejects.toMatchObject({
+      code: 'queue_full',
+      message: 'The queue is full: 1 grammars are waiting to be compiled, and no more may.',
+    });
+    await withDeadline('the first', first);
+    await constraints.close();
+  });
+
   it('are refused where tokens are no pieces of text', async () => {
     const none = createConstraints({
       vocabulary: null,
       compileTimeoutMs: 1000,
+      queueLimit: 32,
       onChange: () => {},
     });
     const refused = none.open(DIGITS, 1, 'it', new AbortController().signal);

@@ -30,7 +30,7 @@ export function openConstraints(
   launch: (data: GrammarThreadData) => Worker = launchBuilt,
 ): Constraints {
   return createConstraints(
-    { vocabulary: CHARACTERS, compileTimeoutMs, onChange: () => {} },
+    { vocabulary: CHARACTERS, compileTimeoutMs, queueLimit: 32, onChange: () => {} },
     launch,
   );
 }

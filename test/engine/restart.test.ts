@@ -60,7 +60,12 @@ describe('a server whose worker dies', () => {
       engine,
       tokenizer,
       metrics,
-      createConstraints({ vocabulary: null, compileTimeoutMs: 1000, onChange: () => {} }),
+      createConstraints({
+        vocabulary: null,
+        compileTimeoutMs: 1000,
+        queueLimit: 1,
+        onChange: () => {},
+      }),
     );
     app = createApp({
       catalog: loadedCatalog({

@@ -137,7 +137,8 @@ function recordingConstraints(formats: TextFormat[]): Constraints {
   return {
     async open(format, count) {
       formats.push(format);
-      const mask = { board: new SharedArrayBuffer(4), doorbell: new SharedArrayBuffer(4) };
+      const memory = () => new SharedArrayBuffer(4);
+      const mask = { board: memory(), doorbell: memory(), timeoutMs: 1000 };
       return Array.from({ length: count }, () => ({ mask, release: () => {} }));
     },
     close: () => Promise.resolve(),

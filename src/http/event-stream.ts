@@ -14,6 +14,8 @@ export interface EventStreamHooks {
   readonly onFailure: (error: unknown) => void;
   /** The client left, or reads too slowly; must make `events` end. */
   readonly onClientGone: (reason: ServerError) => void;
+  /** Closes the connection the stream goes to; undefined where there is none. */
+  readonly disconnect: (() => void) | undefined;
 }
 
 /** What a client may leave unread, and for how long once it is as much as that. */
@@ -57,6 +59,7 @@ export function eventStream(
 
   /** Ends what would be sent: nobody reads it. */
   async function leave(reason: ServerError): Promise<void> {
+    if (isClientGone) return;
     isClientGone = true;
     clearTimeout(patience);
     hooks.onClientGone(reason);
@@ -67,8 +70,10 @@ export function eventStream(
   function giveUp(controller: ReadableStreamDefaultController): void {
     const reason = new ServerError('client_too_slow', 'The client did not read its stream.');
     hooks.onFailure(reason);
-    controller.error(reason);
     void leave(reason);
+    // Whoever writes a stream to a connection prints its errors.
+    if (hooks.disconnect === undefined) controller.error(reason);
+    else hooks.disconnect();
   }
 
   const source = {

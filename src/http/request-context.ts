@@ -1,4 +1,5 @@
 // What travels with one HTTP request through middleware and routes.
+import type { ServerResponse } from 'node:http';
 import type { Generation } from '../generation/generator.ts';
 
 /** A generation without its text. */
@@ -27,5 +28,7 @@ interface RequestVariables {
 }
 
 export interface AppEnv {
+  /** What Node's server gives; nothing where there is none. */
+  Bindings: { readonly outgoing?: ServerResponse };
   Variables: RequestVariables;
 }

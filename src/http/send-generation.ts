@@ -21,7 +21,10 @@ export function streamGeneration(
   events: AsyncIterable<object>,
   naming: EventNaming = 'unnamed',
 ): Response {
+  // Driven without a server, the application gets no environment.
+  const outgoing = context.env?.outgoing;
   const hooks = {
+    disconnect: outgoing === undefined ? undefined : () => void outgoing.destroy(),
     onFailure: (error: unknown) => onStreamFailure(error, context),
     onClientGone: (reason: ServerError) => context.var.abort.abort(reason),
   };

@@ -5,7 +5,7 @@ import { type AddressInfo, connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { TLSSocket } from 'node:tls';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, it, vi } from 'vitest';
 import {
   createNodeServer,
   type NodeServer,
@@ -111,6 +111,8 @@ describe('the listening server', () => {
       {},
       { limits: { streamBufferBytes: 4096, slowReaderMs: 50 } },
     );
+    const complain = vi.spyOn(console, 'error');
+    closing.push(() => complain.mockRestore());
     const socket = await open();
     socket.pause();
     const body = JSON.stringify({
@@ -129,6 +131,7 @@ describe('the listening server', () => {
     socket.on('error', () => {});
     socket.resume();
     await withDeadline('the connection to close', once(socket, 'close'));
+    expect(complain).not.toHaveBeenCalled();
   });
 
   it('speaks HTTPS, with the certificate that its files have now', async () => {

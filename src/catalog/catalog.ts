@@ -4,13 +4,12 @@ import type { PolicyDescription } from '../engine/describe-policy.ts';
 import type { EngineModel } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { type Lease, Resident } from './resident.ts';
-import type { ServedPolicy } from './served-policy.ts';
+import { type Entry, leastRecentlyUsed, newEntry, type PolicyState, stateOf } from './entry.ts';
+import { type MemoryOptions, PolicyMemory } from './memory.ts';
+import type { Lease } from './resident.ts';
 
 /** How long a policy that could not be loaded is refused before it is tried again. */
 const FAILURE_MS = 5000;
-
-export type PolicyState = 'loaded' | 'loading' | 'unloaded' | 'failed';
 
 export interface NamedPolicy {
   readonly name: string;
@@ -20,17 +19,13 @@ export interface NamedPolicy {
   readonly model: EngineModel | null;
 }
 
-export interface CatalogOptions {
+export interface CatalogOptions extends MemoryOptions {
   /** The first is what the server is for: loaded before it is ready, and used where a request need not name one. */
   readonly policies: readonly PolicyDescription[];
   /** Other names. */
   readonly aliases: readonly (readonly [alias: string, id: string])[];
-  /** For all loaded policies together; null sets no limit. */
-  readonly memoryBudgetBytes: number | null;
   /** Requests that may wait for one policy to be loaded. */
   readonly queueLimit: number;
-  /** Loads a policy; rejects with one sentence. */
-  readonly open: (description: PolicyDescription) => Promise<ServedPolicy>;
   /** Reads its folder again; throws one sentence. */
   readonly describe: (folder: string) => PolicyDescription;
   /** For the log; an error is why it could not be loaded. */
@@ -40,36 +35,25 @@ export interface CatalogOptions {
   ) => void;
 }
 
-interface Entry {
-  description: PolicyDescription;
-  resident: Resident | null;
-  /** Its successor needs the memory: whoever comes now waits until it is loaded again. */
-  isLeaving: boolean;
-  loading: Promise<void> | null;
-  waiting: number;
-  /** By the catalog's count of uses. */
-  lastUse: number;
-  failure: { readonly error: ServerError; readonly atMs: number } | null;
-}
-
 export class Catalog {
   readonly #options: CatalogOptions;
   readonly #entries: readonly Entry[];
   readonly #names = new Map<string, Entry>();
-  /** All that take memory, those included that only finish what they have begun. */
-  readonly #residents = new Set<Resident>();
+  readonly #memory: PolicyMemory;
   /** Loads and reloads run one at a time, in the order in which they were asked for. */
   #turn: Promise<void> = Promise.resolve();
-  #opening: Promise<unknown> = Promise.resolve();
+  /** The last reload that has begun, and the one that begins when it has ended. */
+  #reload: Promise<void> = Promise.resolve();
+  #nextReload: Promise<void> | null = null;
   #uses = 0;
-  #isClosing = false;
 
   constructor(options: CatalogOptions) {
     this.#options = options;
+    this.#memory = new PolicyMemory(options);
     this.#entries = options.policies.map(newEntry);
     for (const entry of this.#entries) this.#name(entry.description.manifest.id, entry);
     for (const [alias, id] of options.aliases) this.#name(alias, this.#entry(id));
-    for (const { description } of this.#entries) this.#checkBudget(description);
+    for (const { description } of this.#entries) this.#memory.checkBudget(description);
   }
 
   /** The names a client may use, with aliases last. */
@@ -93,7 +77,7 @@ export class Catalog {
 
   /** Sequences in flight, in all engines. */
   get inFlight() {
-    const all = [...this.#residents].map(({ policy }) => policy.engine.inFlight);
+    const all = this.#memory.residents.map(({ policy }) => policy.engine.inFlight);
     return {
       waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
       running: all.reduce((sum, { running }) => sum + running, 0),
@@ -102,7 +86,7 @@ export class Catalog {
 
   /** Of all engines together; the length is that of the first policy. */
   get model() {
-    const models = [...this.#residents].map(({ policy }) => policy.engine.model);
+    const models = this.#memory.residents.map(({ policy }) => policy.engine.model);
     return {
       kvCacheBytes: models.reduce((sum, { kvCacheBytes }) => sum + kvCacheBytes, 0),
       maxSequences: models.reduce((sum, { maxSequences }) => sum + maxSequences, 0),
@@ -143,19 +127,20 @@ export class Catalog {
    * Loads every loaded policy from its folder again, beside the old one, which finishes what it has begun. One that
    * cannot be loaded keeps its old one; the error names all that failed. For as long as both live, they take both's memory.
    */
-  async reload(): Promise<void> {
-    const results = await Promise.allSettled(this.#entries.map((entry) => this.#reload(entry)));
-    const reasons = results.flatMap((result) =>
-      result.status === 'rejected' ? [toError(result.reason).message] : [],
-    );
-    if (reasons.length > 0) throw new Error(reasons.join(' '));
+  reload(): Promise<void> {
+    // Whoever asks while another waits asks for the same: folders are read when it begins.
+    this.#nextReload ??= this.#reload.then(() => {
+      this.#nextReload = null;
+      const reload = this.#reloadAll();
+      this.#reload = reload.catch(() => {});
+      return reload;
+    });
+    return this.#nextReload;
   }
 
   /** Ends every engine, whoever still uses it. */
-  async close(): Promise<void> {
-    this.#isClosing = true;
-    await this.#opening.catch(() => {});
-    await Promise.all([...this.#residents].map(({ policy }) => policy.close()));
+  close(): Promise<void> {
+    return this.#memory.close();
   }
 
   #name(name: string, entry: Entry): void {
@@ -171,14 +156,6 @@ export class Catalog {
       'model_not_found',
       `There is no model ${JSON.stringify((name ?? '').slice(0, 64))}; this server has ${known}.`,
       { param },
-    );
-  }
-
-  #checkBudget({ manifest, memoryBytes }: PolicyDescription): void {
-    const { memoryBudgetBytes: budget } = this.#options;
-    if (budget === null || memoryBytes <= budget) return;
-    throw new Error(
-      `${manifest.id} takes ${memoryBytes} bytes of weights and KV cache, and memory-budget is ${budget}.`,
     );
   }
 
@@ -217,7 +194,7 @@ export class Catalog {
     }
     await this.#makeRoom(entry.description.memoryBytes);
     try {
-      entry.resident = await this.#open(entry.description);
+      entry.resident = await this.#memory.open(entry.description);
       entry.failure = null;
       this.#options.onChange(entry.description, 'loaded');
     } catch (cause) {
@@ -229,7 +206,15 @@ export class Catalog {
     }
   }
 
-  async #reload(entry: Entry): Promise<void> {
+  async #reloadAll(): Promise<void> {
+    const results = await Promise.allSettled(this.#entries.map((entry) => this.#renew(entry)));
+    const reasons = results.flatMap((result) =>
+      result.status === 'rejected' ? [toError(result.reason).message] : [],
+    );
+    if (reasons.length > 0) throw new Error(reasons.join(' '));
+  }
+
+  async #renew(entry: Entry): Promise<void> {
     await this.#inTurn(async () => {
       const { id } = entry.description.manifest;
       const description = this.#options.describe(entry.description.folder);
@@ -238,53 +223,34 @@ export class Catalog {
           `${description.folder} has "${description.manifest.id}" now, and "${id}" is what clients ask for.`,
         );
       }
-      this.#checkBudget(description);
+      this.#memory.checkBudget(description);
       const old = entry.resident;
-      const fresh = old === null ? null : await this.#open(description);
+      const fresh = old === null ? null : await this.#memory.open(description);
       entry.description = description;
       entry.failure = null;
       entry.resident = fresh;
       if (old === null) return;
       this.#options.onChange(description, 'reloaded');
-      void this.#retire(old);
+      void this.#memory.retire(old);
     });
   }
 
   async #makeRoom(bytes: number): Promise<void> {
-    const budget = this.#options.memoryBudgetBytes ?? Number.POSITIVE_INFINITY;
-    while (this.#usedBytes() + bytes > budget) {
+    const memory = this.#memory;
+    while (!memory.hasRoomFor(bytes)) {
       const victim = leastRecentlyUsed(this.#entries);
       if (victim === undefined) {
         // Only predecessors of reloaded policies are left, which go by themselves.
-        await Promise.race([...this.#residents].map((resident) => this.#retire(resident)));
+        await Promise.race(memory.residents.map((resident) => memory.retire(resident)));
         continue;
       }
       const { entry, resident } = victim;
       entry.isLeaving = true;
-      await this.#retire(resident);
+      await memory.retire(resident);
       entry.resident = null;
       entry.isLeaving = false;
       this.#options.onChange(entry.description, 'unloaded');
     }
-  }
-
-  #usedBytes(): number {
-    return [...this.#residents].reduce((sum, { memoryBytes }) => sum + memoryBytes, 0);
-  }
-
-  async #open(description: PolicyDescription): Promise<Resident> {
-    if (this.#isClosing) throw new ServerError('shutting_down', 'The server is shutting down.');
-    const opening = this.#options.open(description);
-    this.#opening = opening;
-    const resident = new Resident(await opening, description.memoryBytes);
-    this.#residents.add(resident);
-    return resident;
-  }
-
-  async #retire(resident: Resident): Promise<void> {
-    await resident.idle();
-    await resident.policy.close();
-    this.#residents.delete(resident);
   }
 
   /** Ends its turn a moment after `work`, so that those who waited for a policy have it before the next one wants its memory. */
@@ -294,39 +260,6 @@ export class Catalog {
     this.#turn = result.then(afterwards, afterwards);
     return result;
   }
-}
-
-function newEntry(description: PolicyDescription): Entry {
-  return {
-    description,
-    resident: null,
-    isLeaving: false,
-    loading: null,
-    waiting: 0,
-    lastUse: 0,
-    failure: null,
-  };
-}
-
-function stateOf({ resident, loading, failure }: Entry): PolicyState {
-  if (resident !== null) return 'loaded';
-  if (loading !== null) return 'loading';
-  return failure === null ? 'unloaded' : 'failed';
-}
-
-interface Loaded {
-  readonly entry: Entry;
-  readonly resident: Resident;
-}
-
-/** Of those that nobody uses, if there are any. */
-function leastRecentlyUsed(entries: readonly Entry[]): Loaded | undefined {
-  const loaded = entries.flatMap((entry) =>
-    entry.resident === null ? [] : [{ entry, resident: entry.resident }],
-  );
-  const idle = loaded.filter(({ resident }) => resident.isIdle);
-  const candidates = idle.length > 0 ? idle : loaded;
-  return candidates.toSorted((a, b) => a.entry.lastUse - b.entry.lastUse)[0];
 }
 
 function toError(reason: unknown): Error {

@@ -152,6 +152,16 @@ describe('a catalog', () => {
     expect((await acquire('a')).policy).toBe(policy);
   });
 
+  it('reloads once for all who ask while a reload runs', async () => {
+    const { catalog, events } = world(['a']);
+    await catalog.start();
+    const reloads = [catalog.reload(), catalog.reload()];
+    await Promise.resolve();
+    reloads.push(catalog.reload(), catalog.reload(), catalog.reload());
+    await withDeadline('the reloads', Promise.all(reloads));
+    expect(events.filter((event) => event === 'a reloaded')).toHaveLength(2);
+  });
+
   it('refuses to reload a folder that holds another policy now', async () => {
     const { catalog } = world(['a'], { describe: (folder) => ({ ...description('z'), folder }) });
     await catalog.start();

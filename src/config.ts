@@ -269,6 +269,8 @@ const SETTINGS = {
     65_536,
     'Most characters in the prompts of a request, or in one that a chat template makes: tokenizing them delays everyone.',
   ),
+  maxMessages: integer(1, 1_000_000, 2048, 'Most messages, or items, of a conversation.'),
+  maxTools: integer(1, 100_000, 128, 'Most tools that a conversation may offer.'),
   maxLogprobs: integer(0, 1000, 20, 'Most alternatives per token that `logprobs` may ask for.'),
   maxN: integer(
     1,

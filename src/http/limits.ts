@@ -7,6 +7,9 @@ export interface Limits {
   readonly streamBufferBytes: number;
   readonly slowReaderMs: number;
   readonly maxPromptChars: number;
+  /** Most messages, or items, of a conversation. */
+  readonly maxMessages: number;
+  readonly maxTools: number;
   /** Most alternatives per token. */
   readonly maxLogprobs: number;
   /** Most answers: prompts times `n` or `best_of`; and most continuations to score. */

@@ -26,6 +26,8 @@ export const LIMITS: Limits = {
   streamBufferBytes: 65_536,
   slowReaderMs: 5000,
   maxPromptChars: 500,
+  maxMessages: 2048,
+  maxTools: 128,
   maxLogprobs: 5,
   maxN: 4,
   maxBeta: 100,

@@ -17,10 +17,10 @@ import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
 import {
   functionShape,
-  MAX_TOOLS,
   parallelToolCallsField,
   toolChoiceField,
   toolNameField,
+  toolsField,
 } from './tool-fields.ts';
 
 export type ChatBody = z.infer<ReturnType<typeof chatRequestSchema>>;
@@ -29,7 +29,7 @@ export function chatRequestSchema(limits: Limits) {
   return z
     .object({
       model: modelField(),
-      messages: messageList(messageSchema()).meta({
+      messages: messageList(messageSchema(), limits).meta({
         description: "The conversation so far, which the policy's chat template makes a prompt.",
       }),
       max_completion_tokens: integerField(1, MAX_INT32).nullish().meta({
@@ -52,16 +52,13 @@ export function chatRequestSchema(limits: Limits) {
         description: 'With `logprobs`: so many most probable alternatives to each token.',
         default: 0,
       }),
-      tools: z
-        .array(
-          z.object({
-            type: z.literal('function', 'must be "function"'),
-            function: z.object(functionShape()),
-          }),
-          'must be a list of tools',
-        )
-        .max(MAX_TOOLS, `must have at most ${MAX_TOOLS} tools`)
-        .nullish(),
+      tools: toolsField(
+        z.object({
+          type: z.literal('function', 'must be "function"'),
+          function: z.object(functionShape()),
+        }),
+        limits,
+      ),
       tool_choice: toolChoiceField(
         z.object({ type: z.literal('function'), function: z.object({ name: toolNameField() }) }),
       ),

@@ -1,8 +1,7 @@
 // The messages of a conversation: content as a string or as parts, of which only text is taken.
 import { z } from 'zod';
+import type { Limits } from '../limits.ts';
 import { booleanField, choiceField, isIllFormed, textField } from './fields.ts';
-
-const MAX_MESSAGES = 2048;
 
 export type ContentValue = z.infer<ReturnType<typeof contentField>>;
 export type MessageBody = z.infer<ReturnType<typeof messageSchema>>;
@@ -42,9 +41,9 @@ export function messageText() {
   });
 }
 
-export function messageList<T extends z.ZodType>(item: T) {
-  const rule = `must be a list of 1 to ${MAX_MESSAGES} entries`;
-  return z.array(item, rule).min(1, rule).max(MAX_MESSAGES, rule);
+export function messageList<T extends z.ZodType>(item: T, { maxMessages }: Limits) {
+  const rule = `must be a list of 1 to ${maxMessages} entries`;
+  return z.array(item, rule).min(1, rule).max(maxMessages, rule);
 }
 
 export function messageSchema() {

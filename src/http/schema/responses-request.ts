@@ -22,10 +22,10 @@ import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
 import {
   functionShape,
-  MAX_TOOLS,
   parallelToolCallsField,
   toolChoiceField,
   toolNameField,
+  toolsField,
 } from './tool-fields.ts';
 
 const STATELESS = 'nothing is stored: send the whole conversation as input';
@@ -38,8 +38,8 @@ export function responsesRequestSchema(limits: Limits) {
     model: modelField(),
     input: z
       .union(
-        [messageText(), messageList(inputItemSchema())],
-        'must be a string or a list of 1 to 2048 items',
+        [messageText(), messageList(inputItemSchema(), limits)],
+        `must be a string or a list of 1 to ${limits.maxMessages} items`,
       )
       .meta({ description: 'What the user says, or the conversation so far.' }),
     instructions: messageText()
@@ -60,16 +60,13 @@ export function responsesRequestSchema(limits: Limits) {
     include: z.array(textField(), 'must be a list of strings').nullish().meta({
       description: 'Of what it may name, message.output_text.logprobs is known.',
     }),
-    tools: z
-      .array(
-        z.object({
-          type: z.literal('function', 'must be "function": this server has no tools of its own'),
-          ...functionShape(),
-        }),
-        'must be a list of tools',
-      )
-      .max(MAX_TOOLS, `must have at most ${MAX_TOOLS} tools`)
-      .nullish(),
+    tools: toolsField(
+      z.object({
+        type: z.literal('function', 'must be "function": this server has no tools of its own'),
+        ...functionShape(),
+      }),
+      limits,
+    ),
     tool_choice: toolChoiceField(z.object({ type: z.literal('function'), name: toolNameField() })),
     parallel_tool_calls: parallelToolCallsField(),
     text: z

@@ -3,7 +3,9 @@ import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { booleanField, integerField, isIllFormed, MAX_INT32, textField } from './fields.ts';
 
-const model = textField().nullish().meta({ description: 'Id of the policy; there is one.' });
+const model = textField()
+  .nullish()
+  .meta({ description: 'Which policy; the first where left out.' });
 
 export function tokenizeRequestSchema({ maxPromptChars }: Limits) {
   const rule = `must be a string of at most ${maxPromptChars} characters`;

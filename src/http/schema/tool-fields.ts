@@ -1,13 +1,20 @@
 // The tools a request offers, and what it says of their use.
 import { z } from 'zod';
+import type { Limits } from '../limits.ts';
 import { booleanField, jsonObjectField, textField } from './fields.ts';
-
-export const MAX_TOOLS = 128;
 
 const NAME_RULE = 'must be 1 to 64 letters, digits, underscores or dashes';
 
 export function toolNameField() {
   return z.string(NAME_RULE).regex(/^[A-Za-z0-9_-]{1,64}$/, NAME_RULE);
+}
+
+/** `tool` is how the route writes one. */
+export function toolsField<Tool extends z.ZodType>(tool: Tool, { maxTools }: Limits) {
+  return z
+    .array(tool, 'must be a list of tools')
+    .max(maxTools, `must have at most ${maxTools} tools`)
+    .nullish();
 }
 
 /** What describes a function. */

@@ -1,7 +1,7 @@
 // Writes openapi.yaml from the schemas, for a server with default settings: npm run openapi
 import { writeFile } from 'node:fs/promises';
 import { stringify } from 'yaml';
-import { readCommandLine } from '../src/config.ts';
+import { readCommandLine } from '../src/config/command-line.ts';
 import { openApiDocument } from '../src/http/openapi-document.ts';
 
 const OUTPUT = new URL('../openapi.yaml', import.meta.url);

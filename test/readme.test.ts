@@ -1,13 +1,13 @@
 // What the documents say of themselves: the README's settings are those there are, and links lead somewhere.
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { settingsTable } from '../src/config.ts';
+import { settingsTable } from '../src/config/describe-settings.ts';
 
 const ROOT = new URL('../', import.meta.url);
 const README = new URL('README.md', ROOT);
 
 describe.runIf(existsSync(README))('README', () => {
-  it('has the table of settings that config.ts declares', () => {
+  it('has the table of settings that config/settings.ts declares', () => {
     const [, table] =
       /<!-- settings -->\n([\s\S]*?)\n<!-- \/settings -->/.exec(readFileSync(README, 'utf8')) ?? [];
     expect(table?.trim()).toBe(settingsTable());

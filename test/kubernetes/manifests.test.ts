@@ -2,7 +2,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse, parseAllDocuments } from 'yaml';
-import { settingsTable } from '../../src/config.ts';
+import { settingsTable } from '../../src/config/describe-settings.ts';
 
 const folder = new URL('../../scripts/kubernetes/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, folder), 'utf8');

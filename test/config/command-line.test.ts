@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Config, ConfigError, readCommandLine, settingsTable } from '../src/config.ts';
+import { ConfigError, readCommandLine } from '../../src/config/command-line.ts';
+import { settingsTable } from '../../src/config/describe-settings.ts';
+import type { Config } from '../../src/config/settings.ts';
 
 function config(args: string[], environment: Record<string, string> = {}): Config {
   const command = readCommandLine(args, environment);

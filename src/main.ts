@@ -92,6 +92,8 @@ async function serve(config: Config): Promise<void> {
   const { server } = node;
   // Before anything is loaded, which may take minutes: probes are answered meanwhile.
   const address = await listen(server, config);
+  // A connection that cannot be taken, for want of file handles say, must not end all others.
+  server.on('error', (err) => logger.error({ err }, 'a connection could not be taken'));
   stopOnSignal(async () => {
     logger.info('stopping: new requests are refused, running ones may finish');
     await drain.drain(config.shutdownTimeoutMs, config.drainDelayMs);
@@ -173,7 +175,10 @@ async function sendTraces(tracing: Tracing | null, logger: Logger): Promise<void
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
-    server.listen(port, host, () => resolve(server.address() as AddressInfo));
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve(server.address() as AddressInfo);
+    });
   });
 }
 

@@ -39,7 +39,7 @@ COPY openapi.yaml ./
 USER 1000:1000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.QSFT_PORT ?? 8000) + '/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "dist/health-check.js"]
 CMD ["node", "dist/main.js"]
 
 # Last, so that it is what `docker build` makes when no target is named.
@@ -59,6 +59,6 @@ COPY openapi.yaml ./
 USER 1000:1000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
-  CMD ["node", "-e", "fetch('http://127.0.0.1:' + (process.env.QSFT_PORT ?? 8000) + '/health/ready').then((answer) => process.exit(answer.ok ? 0 : 1), () => process.exit(1))"]
+  CMD ["node", "dist/health-check.js"]
 # `node` as process 1 gets SIGTERM itself and drains.
 CMD ["node", "dist/main.js"]

@@ -2,6 +2,7 @@
 import { ServerError } from '../errors.ts';
 import type { GenerationRequest, Prompt } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import { checkVocabulary } from './vocabulary.ts';
 
 export function encodePrompt(
   tokenizer: TextTokenizer,
@@ -14,14 +15,7 @@ export function encodePrompt(
       param: 'prompt',
     });
   }
-  const unknown = ids.find((id) => id >= vocabularySize);
-  if (unknown !== undefined) {
-    throw new ServerError(
-      'invalid_request',
-      `prompt has token id ${unknown}; the model's ids end at ${vocabularySize - 1}.`,
-      { param: 'prompt' },
-    );
-  }
+  checkVocabulary('prompt', ids, vocabularySize);
   return ids;
 }
 

@@ -4,6 +4,7 @@ import { ServerError } from '../errors.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import type { GenerationRequest } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import { checkVocabulary } from './vocabulary.ts';
 
 /** Null when the request changes nothing. Throws for tokens the policy does not have, and if none would be left. */
 export function resolveEdits(
@@ -55,25 +56,14 @@ function encodeWord(text: string, tokenizer: TextTokenizer): number[] | null {
   }
 }
 
-function checkTokenIds(request: GenerationRequest, manifest: PolicyManifest): void {
-  const biased = request.logitBias.map(([id]) => id);
-  checkVocabulary('logit_bias', biased, manifest);
-  checkVocabulary('stop_token_ids', request.stopTokenIds, manifest);
-  checkVocabulary('allowed_token_ids', request.allowedTokenIds ?? [], manifest);
-}
-
-function checkVocabulary(
-  param: string,
-  ids: readonly number[],
+function checkTokenIds(
+  { logitBias, stopTokenIds, allowedTokenIds }: GenerationRequest,
   { vocab_size: vocabularySize }: PolicyManifest,
 ): void {
-  const unknown = ids.find((id) => id >= vocabularySize);
-  if (unknown === undefined) return;
-  throw new ServerError(
-    'invalid_request',
-    `${param} has token id ${unknown}; the model's ids end at ${vocabularySize - 1}.`,
-    { param },
-  );
+  const biased = logitBias.map(([id]) => id);
+  checkVocabulary('logit_bias', biased, vocabularySize);
+  checkVocabulary('stop_token_ids', stopTokenIds, vocabularySize);
+  checkVocabulary('allowed_token_ids', allowedTokenIds ?? [], vocabularySize);
 }
 
 function checkSomeTokenIsLeft(

@@ -12,6 +12,7 @@ import { resolvePolicy } from './policy-parameters.ts';
 import type { GenerationRequest, ModelsView, Prompt, RatedText, Usage } from './request.ts';
 import { describeRating } from './token-logprobs.ts';
 import type { TextTokenizer } from './tokenizer.ts';
+import { checkVocabulary } from './vocabulary.ts';
 
 export interface ScoreRequest
   extends Pick<
@@ -95,11 +96,7 @@ function checkContinuation(
   { manifest, model }: Engine,
   param: string,
 ): void {
-  const unknown = ids.find((id) => id >= manifest.vocab_size);
-  if (unknown !== undefined) {
-    const message = `${param} has token id ${unknown}; the model's ids end at ${manifest.vocab_size - 1}.`;
-    throw new ServerError('invalid_request', message, { param });
-  }
+  checkVocabulary(param, ids, manifest.vocab_size);
   if (promptLength + ids.length <= model.maxLength) return;
   throw new ServerError(
     'context_length_exceeded',

@@ -19,6 +19,7 @@ const OF_TOKENS = {
   best_of: 1,
   echo: false,
   suffix: '',
+  truncate_prompt_tokens: null,
   logprobs: 0,
   top_logprobs: 0,
   prompt_logprobs: null,

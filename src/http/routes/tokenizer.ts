@@ -1,7 +1,7 @@
 // The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
 import type { Context } from 'hono';
 import type { Catalog } from '../../catalog/catalog.ts';
-import { ServerError } from '../../errors.ts';
+import { checkVocabulary } from '../../generation/vocabulary.ts';
 import type { Limits } from '../limits.ts';
 import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
@@ -41,12 +41,7 @@ export function detokenize({ catalog, limits }: TokenizerServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields } = await readBody(context.req, schema);
     const { engine, tokenizer } = await usePolicy(context, catalog, body.model ?? null);
-    const { vocab_size: vocabularySize } = engine.manifest;
-    const unknown = body.tokens.find((id) => id >= vocabularySize);
-    if (unknown !== undefined) {
-      const message = `tokens has token id ${unknown}; the model's ids end at ${vocabularySize - 1}.`;
-      throw new ServerError('invalid_request', message, { param: 'tokens' });
-    }
+    checkVocabulary('tokens', body.tokens, engine.manifest.vocab_size);
     const answer: DetokenizeResponse = { prompt: tokenizer.decode(body.tokens, 'kept') };
     return nameIgnoredFields(Response.json(answer), ignoredFields);
   };

@@ -69,13 +69,13 @@ export function openApiDocument(limits: Limits): object {
         'tokenize',
         'Text to token ids.',
         ['TokenizeRequest', 'Tokens'],
-        [400, 401, 403, 404, 413],
+        [400, 401, 403, 404, 413, 429, 503, 504],
       ),
       '/detokenize': exchange(
         'detokenize',
         'Token ids to text.',
         ['DetokenizeRequest', 'TokensText'],
-        [400, 401, 403, 404, 413],
+        [400, 401, 403, 404, 413, 429, 503, 504],
       ),
       '/tokenizer_info': {
         get: {
@@ -94,7 +94,7 @@ export function openApiDocument(limits: Limits): object {
               description: 'What its tokenizer_config.json has.',
               content: { 'application/json': { schema: { type: 'object' } } },
             },
-            ...errors(404),
+            ...errors(401, 403, 404, 429, 503),
           },
         },
       },

@@ -9,10 +9,10 @@ export interface CheckedBody<T> {
   readonly ignoredFields: readonly string[];
 }
 
-export async function readBody<Shape extends z.ZodRawShape>(
+export async function readBody<Body extends object>(
   request: HonoRequest,
-  schema: z.ZodObject<Shape>,
-): Promise<CheckedBody<z.infer<z.ZodObject<Shape>>>> {
+  schema: z.ZodType<Body>,
+): Promise<CheckedBody<Body>> {
   const value = parseJson(await readText(request));
   const result = schema.safeParse(value, { error: () => 'is not valid' });
   if (!result.success) throw describeProblem(result.error, value);

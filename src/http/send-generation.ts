@@ -1,17 +1,12 @@
 // What every generating route does with a generation: send its events as a stream, and name what it ignored.
 import type { Context } from 'hono';
-import type { Catalog } from '../catalog/catalog.ts';
 import type { ServerError } from '../errors.ts';
-import type { Drain } from './drain.ts';
 import { type EventNaming, eventStream } from './event-stream.ts';
 import { IGNORED_FIELDS_HEADER, ignoredFieldsValue } from './ignored-fields.ts';
-import type { Limits } from './limits.ts';
+import type { RequestServices } from './open-request.ts';
 import type { AppEnv } from './request-context.ts';
 
-export interface GenerationServices {
-  readonly catalog: Catalog;
-  readonly drain: Drain;
-  readonly limits: Limits;
+export interface GenerationServices extends RequestServices {
   readonly onStreamFailure: (error: unknown, context: Context<AppEnv>) => void;
 }
 

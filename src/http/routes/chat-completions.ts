@@ -6,9 +6,8 @@ import type { AnswerPiece } from '../../generation/read-answers.ts';
 import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
 import { toUsage } from '../completion-wire.ts';
 import { toPolicyReport } from '../constraint-wire.ts';
-import { setDeadline } from '../deadline.ts';
+import { openRequest } from '../open-request.ts';
 import { renameFields } from '../rename-fields.ts';
-import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type ChatBody, chatRequestSchema } from '../schema/chat-request.ts';
 import type { ChatChunk } from '../schema/chat-response.ts';
@@ -17,17 +16,12 @@ import {
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
-import { usePolicy } from '../use-policy.ts';
 
 export function chatCompletions(services: GenerationServices) {
-  const { catalog, drain } = services;
   const schema = chatRequestSchema(services.limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
-    drain.refuseWhenDraining();
-    const { body, ignoredFields } = await readBody(context.req, schema);
-    setDeadline(context, body.timeout, services.limits);
-    const { chat } = await usePolicy(context, catalog, body.model);
+    const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const names = {
       prompt: 'messages',
       max_tokens: body.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
@@ -35,7 +29,7 @@ export function chatCompletions(services: GenerationServices) {
     const request = toChatRequest(body, services.limits, context.var.caller);
     const reportsTokens = request.topLogprobs !== null;
     const generation = await renameFields(names, () =>
-      chat.start(request, context.var.abort.signal),
+      policy.chat.start(request, context.var.abort.signal),
     );
     context.set('generation', generation);
     const header: ChatHeader = {

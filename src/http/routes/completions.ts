@@ -13,8 +13,7 @@ import {
   toView,
 } from '../completion-wire.ts';
 import { toPolicyReport } from '../constraint-wire.ts';
-import { setDeadline } from '../deadline.ts';
-import { readBody } from '../request-body.ts';
+import { openRequest } from '../open-request.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type CompletionBody, completionRequestSchema } from '../schema/completion-request.ts';
 import type { CompletionChunk } from '../schema/completion-response.ts';
@@ -23,20 +22,15 @@ import {
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
-import { usePolicy } from '../use-policy.ts';
 
 export function completions(services: GenerationServices) {
-  const { catalog, drain } = services;
   const schema = completionRequestSchema(services.limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
-    drain.refuseWhenDraining();
-    const { body, ignoredFields } = await readBody(context.req, schema);
-    setDeadline(context, body.timeout, services.limits);
-    const { generator } = await usePolicy(context, catalog, body.model);
+    const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const request = toGenerationRequest(body, services.limits, context.var.caller);
     const view = toView(body, request);
-    const generation = await generator.start(request, context.var.abort.signal);
+    const generation = await policy.generator.start(request, context.var.abort.signal);
     context.set('generation', generation);
     const header: CompletionHeader = {
       id: `cmpl-${randomUUID()}`,

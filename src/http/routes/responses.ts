@@ -2,9 +2,8 @@
 import type { Context } from 'hono';
 import type { ChatGeneration } from '../../generation/chat.ts';
 import { toPolicyReport } from '../constraint-wire.ts';
-import { setDeadline } from '../deadline.ts';
+import { openRequest } from '../open-request.ts';
 import { renameFields } from '../rename-fields.ts';
-import { readBody } from '../request-body.ts';
 import type { AppEnv } from '../request-context.ts';
 import { ResponseWriter } from '../response-writer.ts';
 import { toResponse, toResponsesRequest } from '../responses-wire.ts';
@@ -15,23 +14,19 @@ import {
   nameIgnoredFields,
   streamGeneration,
 } from '../send-generation.ts';
-import { usePolicy } from '../use-policy.ts';
 
 /** This route's names for what generation may refuse. */
 const NAMES = { prompt: 'input', messages: 'input', max_tokens: 'max_output_tokens' };
 
 export function responses(services: GenerationServices) {
-  const { catalog, drain, limits, onStreamFailure } = services;
+  const { limits, onStreamFailure } = services;
   const schema = responsesRequestSchema(limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
-    drain.refuseWhenDraining();
-    const { body, ignoredFields } = await readBody(context.req, schema);
-    setDeadline(context, body.timeout, limits);
-    const { chat } = await usePolicy(context, catalog, body.model);
+    const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const request = toResponsesRequest(body, limits, context.var.caller);
     const generation = await renameFields(NAMES, () =>
-      chat.start(request, context.var.abort.signal),
+      policy.chat.start(request, context.var.abort.signal),
     );
     context.set('generation', generation);
     const writer = new ResponseWriter(

@@ -1,41 +1,28 @@
 // POST /v1/score: the policy's view of given continuations.
 import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
-import type { Catalog } from '../../catalog/catalog.ts';
 import type { ScoredToken } from '../../generation/scorer.ts';
 import { toUsage } from '../completion-wire.ts';
-import { setDeadline } from '../deadline.ts';
-import type { Drain } from '../drain.ts';
 import { toPolicy } from '../generation-fields.ts';
-import type { Limits } from '../limits.ts';
 import { finite, toModelsView } from '../logprobs-wire.ts';
-import { readBody } from '../request-body.ts';
+import { openRequest, type RequestServices } from '../open-request.ts';
 import type { AppEnv } from '../request-context.ts';
 import { type ScoreResponse, scoreRequestSchema } from '../schema/score-messages.ts';
-import { usePolicy } from '../use-policy.ts';
 
-export interface ScoreServices {
-  readonly catalog: Catalog;
-  readonly drain: Drain;
-  readonly limits: Limits;
-}
-
-export function score({ catalog, drain, limits }: ScoreServices) {
+export function score(services: RequestServices) {
+  const { limits } = services;
   const schema = scoreRequestSchema(limits);
 
   return async (context: Context<AppEnv>): Promise<Response> => {
-    drain.refuseWhenDraining();
-    const { body } = await readBody(context.req, schema);
-    setDeadline(context, body.timeout, limits);
-    const { scorer, engine } = await usePolicy(context, catalog, body.model);
+    const { body, policy } = await openRequest(context, services, schema);
     const { prompt, continuations } = body;
-    const policy = toPolicy(body, limits, context.var.caller);
-    const request = { ...policy, prompt, continuations };
-    const scoring = await scorer.score(request, context.var.abort.signal);
+    const asked = toPolicy(body, limits, context.var.caller);
+    const request = { ...asked, prompt, continuations };
+    const scoring = await policy.scorer.score(request, context.var.abort.signal);
     const { promptTokens, cachedTokens } = scoring.usage;
     const { beta, extraction } = scoring.policy;
     Object.assign(context.var.logFields, {
-      model: engine.manifest.id,
+      model: policy.engine.manifest.id,
       promptTokens,
       cachedTokens,
       beta,

@@ -1,9 +1,7 @@
 // The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
 import type { Context } from 'hono';
-import type { Catalog } from '../../catalog/catalog.ts';
 import { checkVocabulary } from '../../generation/vocabulary.ts';
-import type { Limits } from '../limits.ts';
-import { readBody } from '../request-body.ts';
+import { openRequest, type RequestServices } from '../open-request.ts';
 import type { AppEnv } from '../request-context.ts';
 import {
   type DetokenizeResponse,
@@ -14,16 +12,11 @@ import {
 import { nameIgnoredFields } from '../send-generation.ts';
 import { usePolicy } from '../use-policy.ts';
 
-export interface TokenizerServices {
-  readonly catalog: Catalog;
-  readonly limits: Limits;
-}
-
-export function tokenize({ catalog, limits }: TokenizerServices) {
-  const schema = tokenizeRequestSchema(limits);
+export function tokenize(services: RequestServices) {
+  const schema = tokenizeRequestSchema(services.limits);
   return async (context: Context<AppEnv>): Promise<Response> => {
-    const { body, ignoredFields } = await readBody(context.req, schema);
-    const { engine, tokenizer } = await usePolicy(context, catalog, body.model ?? null);
+    const { body, ignoredFields, policy } = await openRequest(context, services, schema);
+    const { engine, tokenizer } = policy;
     const addsSpecialTokens = body.add_special_tokens ?? true;
     const tokens = tokenizer.encode(body.prompt, { addsSpecialTokens });
     const answer: TokenizeResponse = {
@@ -36,11 +29,11 @@ export function tokenize({ catalog, limits }: TokenizerServices) {
   };
 }
 
-export function detokenize({ catalog, limits }: TokenizerServices) {
-  const schema = detokenizeRequestSchema(limits);
+export function detokenize(services: RequestServices) {
+  const schema = detokenizeRequestSchema(services.limits);
   return async (context: Context<AppEnv>): Promise<Response> => {
-    const { body, ignoredFields } = await readBody(context.req, schema);
-    const { engine, tokenizer } = await usePolicy(context, catalog, body.model ?? null);
+    const { body, ignoredFields, policy } = await openRequest(context, services, schema);
+    const { engine, tokenizer } = policy;
     checkVocabulary('tokens', body.tokens, engine.manifest.vocab_size);
     const answer: DetokenizeResponse = { prompt: tokenizer.decode(body.tokens, 'kept') };
     return nameIgnoredFields(Response.json(answer), ignoredFields);
@@ -48,7 +41,7 @@ export function detokenize({ catalog, limits }: TokenizerServices) {
 }
 
 /** Of the first policy, or of the one that `?model=` names. */
-export function tokenizerInfo({ catalog }: Pick<TokenizerServices, 'catalog'>) {
+export function tokenizerInfo({ catalog }: Pick<RequestServices, 'catalog'>) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     const model = context.req.query('model') ?? null;
     const { tokenizer } = await usePolicy(context, catalog, model);

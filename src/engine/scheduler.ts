@@ -12,7 +12,9 @@ import { noToken } from '../policy/policy.ts';
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
-import { longestPrefix, type PrefixMatch, type Prompt, sharedTokens } from './prefix-index.ts';
+import { evenAbove, evenBelow, prefillWidth } from './prefill-width.ts';
+import { longestPrefix, type Prefix, type PrefixMatch } from './prefix-index.ts';
+import { reusablePart, willShare } from './reusable-prompt.ts';
 import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
 import { type SlotMove, SlotTable } from './slot-table.ts';
 import { WaitingLine } from './waiting-line.ts';
@@ -35,6 +37,9 @@ export interface StepPlan extends StepBatch<Sequence> {
   /** Sequences that got their slots for this run or the next. */
   readonly admitted: readonly Sequence[];
 }
+
+/** How many of those in line are asked what they could use before a cache goes. */
+const lookahead = 8;
 
 type Run = Omit<StepPlan, 'moves' | 'admitted'>;
 
@@ -203,7 +208,7 @@ export class Scheduler {
       this.#admitted.push(sequence);
     } else {
       this.#slots.touch(holder);
-      this.#place([sequence]);
+      this.#place([sequence], holder);
       this.#slots.copy(holder, this.#slots.slotOf(sequence), tokens);
     }
     sequence.past = tokens;
@@ -211,14 +216,27 @@ export class Scheduler {
     sequence.cached = tokens;
   }
 
-  /** Gives `group` the slots behind the decoding ones. */
-  #place(group: readonly Sequence[]): void {
-    this.#slots.makeRoom(group.length);
+  /** Gives `group` the slots behind the decoding ones; what `source` holds stays where it is used. */
+  #place(group: readonly Sequence[], source: Prefix | null = null): void {
+    this.#slots.makeRoom(group.length, () => this.#wanted(source));
     this.#decoding = this.#slots.gather(this.#decoding);
     const first = this.#decoding.length;
     this.#slots.open(first, group.length);
     for (const [index, sequence] of group.entries()) this.#slots.hold(first + index, sequence);
     this.#admitted.push(...group);
+  }
+
+  /** Caches that those next in line would begin with, and `source`. */
+  #wanted(source: Prefix | null): ReadonlySet<Prefix> {
+    const wanted = new Set<Prefix>(source === null ? [] : [source]);
+    let seen = 0;
+    for (const next of this.#waiting) {
+      if (seen === lookahead) break;
+      seen += 1;
+      const match = this.#match(next);
+      if (match !== null) wanted.add(match.holder);
+    }
+    return wanted;
   }
 
   get #free(): number {
@@ -258,36 +276,6 @@ export class Scheduler {
 /** Tokens to run before the first of those that score the prompt. */
 function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
   return scoreFrom === null ? 0 : Math.max(0, scoreFrom - 1 - past);
-}
-
-/** Tokens that score others must run, so they are reused no more than the prompt's last. */
-function reusablePart(sequence: Sequence): Prompt {
-  const { scoreFrom } = sequence.request;
-  if (scoreFrom === null) return sequence;
-  const { scope, tokens, needsValue } = sequence;
-  return { scope, tokens, length: scoreFrom, needsValue };
-}
-
-/** Leading tokens that `prompt` could take from `other` once that has run. */
-function willShare(prompt: Prompt, other: Sequence): number {
-  if (prompt.needsValue && !other.needsValue) return 0;
-  return sharedTokens(prompt, other, other.length);
-}
-
-/** Even, unless that would pad beyond what a sequence may fill: its last token is then one that nobody reads. */
-function prefillWidth(rows: readonly Sequence[], chunk: number): number {
-  const remaining = Math.max(...rows.map(({ length, past }) => length - past));
-  const width = Math.min(evenAbove(remaining), evenBelow(chunk));
-  const hasRoom = rows.some(({ past, tokens }) => past + width <= tokens.length);
-  return hasRoom ? width : remaining;
-}
-
-function evenAbove(count: number): number {
-  return count + (count % 2);
-}
-
-function evenBelow(count: number): number {
-  return count - (count % 2);
 }
 
 function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {

@@ -53,14 +53,15 @@ export class SlotTable {
     if (this.#cached.delete(holder)) this.#cached.add(holder);
   }
 
-  /** Empties slots until `count` are: the least recently used caches go. */
-  makeRoom(count: number): void {
-    let missing = count - this.#holders.filter((holder) => holder === null).length;
-    for (const oldest of this.#cached) {
-      if (missing <= 0) return;
-      this.#cached.delete(oldest);
-      this.#holders[this.slotOf(oldest)] = null;
-      missing -= 1;
+  /** Empties slots until `count` are: the least recently used caches go, and only then those that are `wanted`. */
+  makeRoom(count: number, wanted: () => ReadonlySet<Prefix>): void {
+    const missing = count - this.#holders.filter((holder) => holder === null).length;
+    if (missing <= 0) return;
+    const spared = wanted();
+    const order = [...this.#cached].sort((a, b) => Number(spared.has(a)) - Number(spared.has(b)));
+    for (const cache of order.slice(0, missing)) {
+      this.#cached.delete(cache);
+      this.release(cache);
     }
   }
 

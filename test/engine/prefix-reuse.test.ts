@@ -116,6 +116,23 @@ describe('Scheduler, with caches of sequences that ended', () => {
     expect(cachedOf(promptOf(1, 6))).toBe(5);
   });
 
+  it('spares a cache that the next in line goes on from, however long it was not used', () => {
+    for (const letter of [1, 2, 3]) cachedOf(promptOf(letter, 6));
+    submit(promptOf(4, 6));
+    submit([...promptOf(1, 6), token, 50]);
+    submit([...promptOf(3, 6), token, 50]);
+    expect(runToTheEnd().map(({ cached }) => cached)).toEqual([0, 6, 6]);
+    expect(cachedOf(promptOf(2, 6))).toBe(0);
+  });
+
+  it('takes a copy of a cache, and never its slot, where others in line want all other caches', () => {
+    for (const letter of [1, 2, 3]) cachedOf(promptOf(letter, 8));
+    submit([...promptOf(1, 4), 50, 51]);
+    for (const letter of [2, 3]) submit([...promptOf(letter, 8), 50]);
+    const [first] = runToTheEnd();
+    expect(first?.cached).toBe(4);
+  });
+
   it('counts a copy as use', () => {
     cachedOf(promptOf(1, 8));
     cachedOf(promptOf(2, 6));

@@ -1,10 +1,17 @@
 // Sets of characters, as ascending ranges of code points that neither touch nor overlap.
 
-export type CharacterSet = readonly (readonly [first: number, last: number])[];
+export type Range = readonly [first: number, last: number];
+
+export type CharacterSet = readonly Range[];
 
 const MAX_CODE_POINT = 0x10ffff;
 
-export function characters(...ranges: (readonly [number, number])[]): CharacterSet {
+/** Of ranges in any order, which may overlap. */
+export function characters(...ranges: Range[]): CharacterSet {
+  return union(ranges);
+}
+
+export function union(ranges: readonly Range[]): CharacterSet {
   const merged: [number, number][] = [];
   for (const [first, last] of ranges.toSorted(([a], [b]) => a - b)) {
     const before = merged.at(-1);
@@ -26,7 +33,7 @@ export function allBut(set: CharacterSet): CharacterSet {
 }
 
 export function without(set: CharacterSet, removed: CharacterSet): CharacterSet {
-  return allBut(characters(...allBut(set), ...removed));
+  return allBut(union([...allBut(set), ...removed]));
 }
 
 export function has(set: CharacterSet, codePoint: number): boolean {

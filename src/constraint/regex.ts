@@ -1,6 +1,14 @@
 // Regular expressions of ECMA-262, the part that describes whole texts, as EBNF. What has no place there (looking around,
 // references, boundaries) is refused; anchors at the ends and laziness say nothing of a whole text.
-import { allBut, type CharacterSet, characters, has, without } from './character-set.ts';
+import {
+  allBut,
+  type CharacterSet,
+  characters,
+  has,
+  type Range,
+  union,
+  without,
+} from './character-set.ts';
 import { literal, oneOf } from './ebnf.ts';
 import { FormatProblem } from './format-problem.ts';
 
@@ -150,11 +158,11 @@ class RegexReader {
 
   #class(): CharacterSet {
     const isNegated = this.#take('^');
-    let set: CharacterSet = [];
+    const ranges: Range[] = [];
     while (!this.#take(']')) {
       const first = this.#classPart();
       if (typeof first !== 'number') {
-        set = characters(...set, ...first);
+        for (const range of first) ranges.push(range);
         continue;
       }
       const isRange = this.#pattern[this.#at] === '-' && this.#pattern[this.#at + 1] !== ']';
@@ -162,8 +170,9 @@ class RegexReader {
       const last = isRange ? this.#classPart() : first;
       if (typeof last !== 'number' || last < first)
         throw this.#problem('has a range without order');
-      set = characters(...set, [first, last]);
+      ranges.push([first, last]);
     }
+    const set = union(ranges);
     return isNegated ? allBut(set) : set;
   }
 

@@ -44,9 +44,9 @@ function readSource(
     if (typeof pattern === 'string') return pattern;
     throw problem(path, 'has a "pattern" that is not a string');
   }
-  const source = STRING_FORMATS[String(format)];
+  const source = STRING_FORMATS.get(String(format));
   if (source !== undefined) return source;
-  const known = Object.keys(STRING_FORMATS).join(', ');
+  const known = [...STRING_FORMATS.keys()].join(', ');
   throw problem(path, `has the format ${JSON.stringify(format)}; those supported are ${known}`);
 }
 

@@ -1,5 +1,6 @@
 // The values that `enum` and `const` name, and whether schemas can be told apart by such.
-import { isObject, problem } from './schema-parts.ts';
+import type { FormatProblem } from './format-problem.ts';
+import { isObject, type Keywords, problem } from './schema-parts.ts';
 
 /** Throws for a value that is not of `type`. */
 export function checkValues(values: unknown, type: unknown, path: string): unknown[] {
@@ -21,32 +22,55 @@ function typesOfValue(value: unknown): readonly string[] {
   return [typeof value];
 }
 
-/** `oneOf` is read as `anyOf`, which is the same only where no value can be of two of them. */
+/**
+ * `oneOf` is read as `anyOf`, which is the same only where no value can be of two of them: they are of different types, or
+ * objects that one property tells apart. In a time that grows with the options, not with their pairs.
+ */
 export function checkDisjoint(options: readonly unknown[], path: string): void {
-  const [first, ...others] = options;
-  if (others.length === 0) return;
-  if (others.some((other) => !areDisjoint(first, other))) {
-    throw problem(path, 'has "oneOf" of schemas that may overlap; use "anyOf"');
+  if (options.length === 1) return;
+  const byType = new Map<string, Keywords[]>();
+  for (const option of options) {
+    const type = isObject(option) ? typeOf(option) : null;
+    if (!isObject(option) || type === null) throw overlap(path);
+    const known = byType.get(type);
+    if (known === undefined) byType.set(type, [option]);
+    else known.push(option);
   }
-  checkDisjoint(others, path);
+  // Without a type, an object's schema also takes whatever is no object.
+  const isMixed = byType.size > 1 && byType.get('object')?.some(({ type }) => type === undefined);
+  const isTold = [...byType].every(
+    ([type, alike]) => alike.length === 1 || areToldApart(type, alike),
+  );
+  if (isMixed === true || !isTold) throw overlap(path);
 }
 
-function areDisjoint(first: unknown, second: unknown): boolean {
-  if (!isObject(first) || !isObject(second)) return false;
-  if (typeof first.type === 'string' && typeof second.type === 'string') {
-    const types = new Set([first.type, second.type]);
-    if (types.size === 2) return !(types.has('integer') && types.has('number'));
-  }
-  // Objects that a property tells apart.
-  const names = [first, second].map(({ required }) => (Array.isArray(required) ? required : []));
-  const shared = names[0]?.filter((name) => names[1]?.includes(name)) ?? [];
-  return shared.some((name) => {
-    const [left, right] = [first, second].map(({ properties }) =>
+function overlap(path: string): FormatProblem {
+  return problem(path, 'has "oneOf" of schemas that may overlap; use "anyOf"');
+}
+
+/** An integer is a number. Null for a schema of several types, or of none that it names. */
+function typeOf({ type, properties }: Keywords): string | null {
+  if (type === undefined && properties !== undefined) return 'object';
+  if (typeof type !== 'string') return null;
+  return type === 'integer' ? 'number' : type;
+}
+
+/** Objects by a property that each of them requires and gives values of its own. */
+function areToldApart(type: string, options: readonly Keywords[]): boolean {
+  if (type !== 'object') return false;
+  const required = options.map(
+    (option) => new Set<unknown>(Array.isArray(option.required) ? option.required : []),
+  );
+  return [...(required[0] ?? [])].some((name) => {
+    if (!required.every((names) => names.has(name))) return false;
+    const values = options.map(({ properties }) =>
       isObject(properties) ? constantsOf(properties[String(name)]) : [],
     );
-    const values = new Set(left?.map((value) => JSON.stringify(value)));
-    const isKnown = values.size > 0 && right !== undefined && right.length > 0;
-    return isKnown && !right.some((value) => values.has(JSON.stringify(value)));
+    if (values.some(({ length }) => length === 0)) return false;
+    const distinct = values.flatMap((own) => [
+      ...new Set(own.map((value) => JSON.stringify(value))),
+    ]);
+    return new Set(distinct).size === distinct.length;
   });
 }
 

@@ -11,15 +11,18 @@ const LABEL = '[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?';
 const HOSTNAME = `${LABEL}(?:\\.${LABEL}){0,3}`;
 const HEX = '[0-9a-fA-F]';
 
-export const STRING_FORMATS: Readonly<Record<string, string>> = {
-  date: DATE,
-  time: TIME,
-  'date-time': `${DATE}T${TIME}`,
-  duration: 'P(?:\\d{1,9}W|\\d{1,9}D(?:T\\d{1,9}H)?|T\\d{1,9}[HMS])',
-  email: `[A-Za-z0-9_+-]{1,32}(?:\\.[A-Za-z0-9_+-]{1,32}){0,3}@${LABEL}(?:\\.${LABEL}){1,3}`,
-  hostname: HOSTNAME,
-  ipv4: `${BYTE}(?:\\.${BYTE}){3}`,
-  ipv6: `(?:${HEX}{1,4}:){7}${HEX}{1,4}`,
-  uuid: `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`,
-  uri: `https?://${HOSTNAME}(?::[1-9]\\d{0,3})?(?:/[A-Za-z0-9._~-]*)*(?:\\?[A-Za-z0-9._~=&-]*)?`,
-};
+export const STRING_FORMATS: ReadonlyMap<string, string> = new Map([
+  ['date', DATE],
+  ['time', TIME],
+  ['date-time', `${DATE}T${TIME}`],
+  ['duration', 'P(?:\\d{1,9}W|\\d{1,9}D(?:T\\d{1,9}H)?|T\\d{1,9}[HMS])'],
+  ['email', `[A-Za-z0-9_+-]{1,32}(?:\\.[A-Za-z0-9_+-]{1,32}){0,3}@${LABEL}(?:\\.${LABEL}){1,3}`],
+  ['hostname', HOSTNAME],
+  ['ipv4', `${BYTE}(?:\\.${BYTE}){3}`],
+  ['ipv6', `(?:${HEX}{1,4}:){7}${HEX}{1,4}`],
+  ['uuid', `${HEX}{8}-${HEX}{4}-${HEX}{4}-${HEX}{4}-${HEX}{12}`],
+  [
+    'uri',
+    `https?://${HOSTNAME}(?::[1-9]\\d{0,3})?(?:/[A-Za-z0-9._~-]*)*(?:\\?[A-Za-z0-9._~=&-]*)?`,
+  ],
+]);

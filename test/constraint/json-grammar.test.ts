@@ -128,6 +128,43 @@ describe('jsonGrammar', () => {
     expect(() => jsonGrammar({ oneOf: [kind('cat'), kind('cat')] })).toThrow(/may overlap/);
   });
 
+  const told = (name: unknown, type?: string) => ({
+    ...(type === undefined ? {} : { type }),
+    properties: { kind: { enum: [name] } },
+    required: ['kind'],
+  });
+
+  it.each<[string, JsonSchema[]]>([
+    ['of different types', [{ type: 'string' }, { type: 'null' }, { type: 'number' }]],
+    ['objects that a property tells apart', [told(1), told('1'), told(null)]],
+    ['both', [told('a', 'object'), told('b', 'object'), { type: 'null' }]],
+    ['one alone', [true]],
+  ])('takes oneOf of schemas that are %s', (_, oneOf) => {
+    expect(() => jsonGrammar({ oneOf })).not.toThrow();
+  });
+
+  it.each<[string, JsonSchema[]]>([
+    ['an integer is a number', [{ type: 'integer' }, { type: 'number' }]],
+    ['strings have no properties', [told('a', 'string'), told('b', 'string')]],
+    ['without a type it takes null too', [told('a'), { type: 'null' }]],
+    ['nothing is said', [{}, { type: 'null' }]],
+    ['not all require it', [told('a', 'object'), { ...told('b', 'object'), required: [] }]],
+  ])('refuses oneOf where %s', (_, oneOf) => {
+    expect(() => jsonGrammar({ oneOf })).toThrow(/may overlap/);
+  });
+
+  it('takes a time for oneOf that grows with its options, not with their pairs', () => {
+    const start = performance.now();
+    jsonGrammar({ oneOf: Array.from({ length: 5000 }, (_, at) => told(at, 'object')) });
+    expect(performance.now() - start).toBeLessThan(2000);
+  });
+
+  it('knows no format by the names that every object has', () => {
+    for (const format of ['constructor', 'toString', '__proto__']) {
+      expect(() => jsonGrammar({ type: 'string', format })).toThrow(/those supported are date/);
+    }
+  });
+
   it.each<[JsonSchema, RegExp]>([
     [{ type: 'integer', multipleOf: 3 }, /has "multipleOf", which is not supported \(at #\)/],
     [

@@ -190,6 +190,7 @@ describe('POST /v1/responses', () => {
   it.each<[object, string, RegExp]>([
     [{ input: [] }, 'input', /list of 1 to 2048/],
     [{ input: [{ type: 'item_reference', id: 'x' }] }, 'input[0].type', /function_call/],
+    [{ input: [{ type: 'constructor' }] }, 'input[0].type', /must be one of message/],
     [
       { input: [{ role: 'user', content: [{ type: 'input_image' }] }] },
       'input[0].content[0].type',

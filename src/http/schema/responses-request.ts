@@ -112,12 +112,12 @@ export function responsesRequestSchema(limits: Limits) {
 const ROLES = ['system', 'developer', 'user', 'assistant'];
 
 /** The kinds of items, and what each must have. */
-const REQUIRED: Readonly<Record<string, readonly string[]>> = {
-  message: ['role', 'content'],
-  function_call: ['name', 'arguments', 'call_id'],
-  function_call_output: ['call_id', 'output'],
-  reasoning: [],
-};
+const REQUIRED: ReadonlyMap<string, readonly string[]> = new Map([
+  ['message', ['role', 'content']],
+  ['function_call', ['name', 'arguments', 'call_id']],
+  ['function_call_output', ['call_id', 'output']],
+  ['reasoning', []],
+]);
 
 /** A message, a call, what a call gave, or reasoning, which is not read. */
 function inputItemSchema() {
@@ -138,11 +138,13 @@ function inputItemSchema() {
       const refuse = (path: string, message: string) =>
         context.addIssue({ code: 'custom', path: [path], message });
       const { type = 'message', role } = item;
-      if (!Object.hasOwn(REQUIRED, type)) {
-        refuse('type', `must be one of ${Object.keys(REQUIRED).join(', ')}`);
+      const required = REQUIRED.get(type);
+      if (required === undefined) {
+        refuse('type', `must be one of ${[...REQUIRED.keys()].join(', ')}`);
+        return;
       }
       const given = new Map(Object.entries(item));
-      for (const field of REQUIRED[type] ?? []) {
+      for (const field of required) {
         if (given.get(field) == null)
           refuse(field, `must not be missing in an item of type ${type}`);
       }

@@ -16,6 +16,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from qsft.export.builder import BuiltDecoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
+from qsft.export.external_weights import WeightFile
 from qsft.export.options import ExportError
 from qsft.export.twin_adapters import Adapter, Site, Weight
 from qsft.export.twin_quantize import Bits, quantize_blocks
@@ -23,7 +24,6 @@ from qsft.export.twin_quantize import Bits, quantize_blocks
 # How the builder names the outputs of products, and which projections it merges into one.
 PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$")
 MERGED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
-ALIGNMENT = 64  # bytes, of each weight in the file
 
 
 @dataclass(frozen=True)
@@ -134,7 +134,7 @@ class _Writer:
     def __init__(self, model: ModelProto, quantized: bool) -> None:
         self._graph = model.graph
         self._quantized = quantized
-        self._pending: list[tuple[TensorProto, NDArray[np.generic]]] = []
+        self._pending: list[tuple[str, NDArray[np.generic]]] = []
 
     def add(self, product: NodeProto, stacked: Stacked) -> list[NodeProto]:
         """The product and what is added to it, under the product's old name."""
@@ -175,26 +175,11 @@ class _Writer:
         )
 
     def _store(self, name: str, values: NDArray[np.generic]) -> str:
-        tensor = TensorProto(
-            name=name,
-            data_type=helper.np_dtype_to_tensor_dtype(values.dtype),
-            dims=values.shape,
-            data_location=TensorProto.EXTERNAL,
-        )
-        self._pending.append((tensor, np.ascontiguousarray(values)))
+        self._pending.append((name, values))
         return name
 
     def append_to(self, built: BuiltDecoder) -> None:
         """Write the weights behind the base's, and name their places."""
-        with built.weights.open("ab") as file:
-            for tensor, values in self._pending:
-                file.write(bytes(-file.tell() % ALIGNMENT))
-                place = {
-                    "location": built.weights.name,
-                    "offset": file.tell(),
-                    "length": values.nbytes,
-                }
-                for key, value in place.items():
-                    tensor.external_data.add(key=key, value=str(value))
-                file.write(values.tobytes())
-                self._graph.initializer.append(tensor)
+        with built.weights.open("ab") as stream:
+            file = WeightFile(stream, built.weights.name)
+            self._graph.initializer.extend(file.append(*weight) for weight in self._pending)

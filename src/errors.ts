@@ -7,6 +7,7 @@ export type ErrorCode =
   | 'body_too_large'
   | 'invalid_api_key'
   | 'insufficient_scope'
+  | 'origin_not_allowed'
   | 'context_length_exceeded'
   | 'model_not_found'
   | 'model_unavailable'

@@ -6,7 +6,7 @@ import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Tracing } from '../tracing.ts';
-import { allowOrigins } from './access/cors.ts';
+import { allowOrigins, refuseOtherOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
@@ -58,8 +58,9 @@ export function createApp(services: AppServices): Hono<AppEnv> {
 
   app.use(requestId());
   app.use(observeRequests(metrics, logger, drain, services.tracing));
-  const { corsOrigin } = services.access;
+  const { keys, corsOrigin } = services.access;
   if (corsOrigin !== null) app.use(allowOrigins(corsOrigin));
+  app.use(refuseOtherOrigins(keys, corsOrigin));
   app.use(guard(services.access));
   app.use(
     methodNotAllowed({

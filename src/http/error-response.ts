@@ -22,6 +22,7 @@ const WIRE_ERRORS = {
     headers: { 'www-authenticate': 'Bearer' },
   },
   insufficient_scope: { status: 403, type: 'permission_error', code: 'insufficient_scope' },
+  origin_not_allowed: { status: 403, type: 'permission_error', code: 'origin_not_allowed' },
   context_length_exceeded: {
     status: 400,
     type: 'invalid_request_error',

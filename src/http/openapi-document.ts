@@ -22,7 +22,7 @@ const VERSION = '0.1.0';
 const ERRORS = {
   400: 'The request is malformed, out of range or too long for the model.',
   401: 'The server has keys, and the request came without one of them.',
-  403: 'The key lacks the scope that the route needs.',
+  403: 'The key lacks the scope that the route needs; or, where there are no keys, the request is from a web page that may not send any.',
   404: 'There is no such model.',
   413: 'The body is too large.',
   429: 'The queue is full, or the key has used up its quota; `retry-after` says when to try again.',

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { testApp } from '../test-app.ts';
+import { PROMPT, type TestAppOptions, testApp } from '../test-app.ts';
 
 const ORIGIN = 'https://app.example';
 
@@ -17,6 +17,23 @@ describe('pages of other origins', () => {
     expect(allowed(await preflight(null))).toBeNull();
     const { app } = testApp([]);
     expect(allowed(await app.request('/v1/models', { headers: { origin: ORIGIN } }))).toBeNull();
+  });
+
+  it('can have nothing done either, where no key keeps them from it', async () => {
+    const request = (options: TestAppOptions, origin: string) =>
+      testApp([{ tokens: ['s '], end: 'eos' }], options).app.request('/v1/completions', {
+        method: 'POST',
+        headers: { origin, 'content-type': 'text/plain' },
+        body: JSON.stringify({ model: 'tiny', prompt: PROMPT }),
+      });
+    const refused = await request({}, 'null');
+    expect(refused.status).toBe(403);
+    expect(await refused.json()).toMatchObject({
+      error: { type: 'permission_error', code: 'origin_not_allowed' },
+    });
+    expect((await request({ corsOrigin: 'https://other.example' }, ORIGIN)).status).toBe(403);
+    expect((await request({ corsOrigin: ORIGIN }, ORIGIN)).status).toBe(200);
+    expect((await request({ corsOrigin: '*' }, ORIGIN)).status).toBe(200);
   });
 
   it('are let in by their origin, without cookies', async () => {

@@ -1,20 +1,16 @@
-// A container's health check: ends with 0 when the server beside it, which has the same environment, is ready.
-import { get } from 'node:http';
+// A container's health check: ends with 0 when the server beside it is ready, whether it speaks TLS or not.
+import { get, type IncomingMessage } from 'node:http';
 import { get as getOverTls } from 'node:https';
-import { readCommandLine } from './config/command-line.ts';
 
 // biome-ignore lint/style/noProcessEnv: a program of its own, like main.ts
-const command = readCommandLine([], process.env);
-if (command.kind === 'help') throw new Error('no flags were given');
-const { port, tlsCert } = command.config;
+const { QSFT_PORT: port = '8000' } = process.env;
+const ready = { host: '127.0.0.1', port, path: '/health/ready' };
 
-const where = { host: '127.0.0.1', port, path: '/health/ready' };
-const onAnswer = ({ statusCode }: { statusCode?: number | undefined }): void => {
+function end({ statusCode }: IncomingMessage): never {
   process.exit(statusCode === 200 ? 0 : 1);
-};
-// The certificate is for the names that clients know.
-const request =
-  tlsCert === null
-    ? get(where, onAnswer)
-    : getOverTls({ ...where, rejectUnauthorized: false }, onAnswer);
-request.on('error', () => process.exit(1));
+}
+
+get(ready, end).on('error', () => {
+  // Its certificate is for the names that clients know.
+  getOverTls({ ...ready, rejectUnauthorized: false }, end).on('error', () => process.exit(1));
+});

@@ -9,8 +9,6 @@ import { qsftField } from './schema/policy-fields.ts';
 
 export type PolicyChoice = Pick<GenerationRequest, 'extraction' | 'beta' | 'q' | 'details'>;
 
-const RANGE = /^([\d.eE+-]+?)\.\.([\d.eE+-]+)$/;
-
 export function choosePolicy(body: PolicyFields & { model: string }, limits: Limits): PolicyChoice {
   const { beta, extraction, q } = body;
   const sources = [
@@ -71,14 +69,12 @@ function readPair(pair: string): [string, unknown] {
   const [name, text] = at === -1 ? [pair, ''] : [pair.slice(0, at), pair.slice(at + 1)];
   if (name === 'details') return [name, text === 'true' || (text === 'false' ? false : text)];
   if (name !== 'beta') return [name, text];
-  const [, start, end] = RANGE.exec(text) ?? [];
-  return [
-    name,
-    start === undefined ? readNumber(text) : { start: readNumber(start), end: readNumber(end) },
-  ];
+  const dots = text.indexOf('..');
+  if (dots === -1) return [name, readNumber(text)];
+  return [name, { start: readNumber(text.slice(0, dots)), end: readNumber(text.slice(dots + 2)) }];
 }
 
 /** What is no number stays text, for the schema to refuse. */
-function readNumber(text = ''): number | string {
+function readNumber(text: string): number | string {
   return text === '' || Number.isNaN(Number(text)) ? text : Number(text);
 }

@@ -20,8 +20,6 @@ const ANSWERS = [1, 2, 5, 10, 20];
 const ENGINE = '0';
 const LABELS = ['model_name', 'engine'] as const;
 
-export type VllmMetrics = ReturnType<typeof createVllmMetrics>;
-
 export function createVllmMetrics(registry: Registry, engine: EngineLoad) {
   const registers = [registry];
   const own = { model_name: engine.manifest.id, engine: ENGINE };

@@ -61,8 +61,6 @@ export class EngineLoop {
       usesValue: usesValue(rows),
       movesArgmax,
       durationMs,
-      waiting: this.#scheduler.waiting,
-      running: this.#scheduler.running,
       ...(error === null ? {} : { error }),
     };
     const admissions = admitted.map((sequence) => admitEvent(sequence, durationMs));

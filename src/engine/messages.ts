@@ -147,8 +147,6 @@ export interface StepReport {
   /** Whether the value model moved the best token of one row that was looked at; null where none was. */
   readonly movesArgmax: boolean | null;
   readonly durationMs: number;
-  readonly waiting: number;
-  readonly running: number;
   /** Why the run failed, for the log; its sequences have ended with reason `error`. */
   readonly error?: string;
 }

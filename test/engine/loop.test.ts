@@ -161,8 +161,8 @@ describe('EngineLoop, on the tiny policy', () => {
       message.type === 'step' ? [message.report] : [],
     );
     expect(reports).toMatchObject([
-      { kind: 'prefill', batchSize: 2, tokens: 5, waiting: 0, running: 2 },
-      { kind: 'decode', batchSize: 2, tokens: 2, waiting: 0, running: 0 },
+      { kind: 'prefill', batchSize: 2, tokens: 5 },
+      { kind: 'decode', batchSize: 2, tokens: 2 },
     ]);
   });
 

@@ -2,7 +2,7 @@
 import { createHash, timingSafeEqual } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 
-export const SCOPES = ['inference', 'admin'] as const;
+const SCOPES = ['inference', 'admin'] as const;
 
 export type Scope = (typeof SCOPES)[number];
 

@@ -85,7 +85,7 @@ function candidatesField({ maxN, maxPromptChars }: Limits) {
     });
 }
 
-export function schemaField({ maxGrammarChars }: Limits) {
+function schemaField({ maxGrammarChars }: Limits) {
   return jsonObjectField().refine((schema) => JSON.stringify(schema).length <= maxGrammarChars, {
     error: `must have at most ${maxGrammarChars} characters as JSON`,
   });

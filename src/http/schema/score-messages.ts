@@ -5,8 +5,6 @@ import { modelsViewSchema, policySchema, usageSchema } from './completion-respon
 import { integerField, isIllFormed, MAX_INT32, modelField, strictField } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 
-export type ScoreBody = z.infer<ReturnType<typeof scoreRequestSchema>>;
-
 export function scoreRequestSchema(limits: Limits) {
   const { maxN, maxPromptChars } = limits;
   return strictField({

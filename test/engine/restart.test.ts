@@ -2,23 +2,13 @@
 import { Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { createConstraints } from '../../src/constraint/client.ts';
 import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
-import { createChat } from '../../src/generation/chat.ts';
-import { createGenerator } from '../../src/generation/generator.ts';
-import { createScorer } from '../../src/generation/scorer.ts';
-import { loadTokenizer } from '../../src/generation/tokenizer.ts';
-import { KeyRing } from '../../src/http/access/key-ring.ts';
-import { createApp } from '../../src/http/app.ts';
-import { Drain } from '../../src/http/drain.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
-import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
-import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 import { eventually, withDeadline } from '../deadline.ts';
-import { LIMITS } from '../http/test-app.ts';
+import { appAround } from '../http/app-around.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
 
 const options: EngineOptions = {
@@ -55,43 +45,7 @@ describe('a server whose worker dies', () => {
       changes.push(change);
       if (change.healthy) metrics.engineRestarted();
     });
-    const tokenizer = await loadTokenizer(tinyPolicyFolder);
-    const generator = createGenerator(
-      engine,
-      tokenizer,
-      metrics,
-      createConstraints({
-        vocabulary: null,
-        compileTimeoutMs: 1000,
-        queueLimit: 1,
-        onChange: () => {},
-      }),
-    );
-    app = createApp({
-      catalog: loadedCatalog({
-        engine,
-        close: () => engine.close(),
-        scorer: createScorer(engine, tokenizer, metrics),
-        tokenizer,
-        generator,
-        chat: createChat(generator, tokenizer, {
-          template: null,
-          toolParser: 'auto',
-          stopStrings: [],
-          maxPromptChars: LIMITS.maxPromptChars,
-        }),
-      }),
-      metrics,
-      logger: createLogger('silent'),
-      drain: new Drain(),
-      limits: LIMITS,
-      tracing: null,
-      access: {
-        keys: new KeyRing({ file: null, key: null }),
-        openMetrics: false,
-        corsOrigin: null,
-      },
-    });
+    app = await appAround(engine, { folder: tinyPolicyFolder, metrics });
   });
   afterAll(() => engine.close());
 

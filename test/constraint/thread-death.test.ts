@@ -1,0 +1,94 @@
+// A grammar thread that is killed under load, seen by the clients of the whole server.
+import { Worker } from 'node:worker_threads';
+import type { Hono } from 'hono';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
+import { type Engine, startEngine } from '../../src/engine/client.ts';
+import { loadGrammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
+import type { AppEnv } from '../../src/http/request-context.ts';
+import { createMetrics } from '../../src/metrics.ts';
+import { eventually, withDeadline } from '../deadline.ts';
+import { appAround } from '../http/app-around.ts';
+import { jsonPolicy } from '../policy/json-policy.ts';
+import { launchBuilt } from './writer.ts';
+
+const ANSWERS = 90;
+const REGEX = '[a-z]{50}';
+
+const policy = jsonPolicy();
+const grammarThreads: Worker[] = [];
+let engine: Engine;
+let constraints: Constraints;
+let app: Hono<AppEnv>;
+
+beforeAll(async () => {
+  const options = {
+    ...{ modelFolder: policy.folder, device: 'cpu', libraryPath: null, threads: 1 },
+    ...{ maxSequences: 2, kvCacheBytes: null, maxLength: null, prefillChunk: 16 },
+    ...{ prefixCache: true, queueLimit: 200, queueTokens: 1_000_000 },
+    ...{ keyRequests: 0, keyTokensPerMinute: 0 },
+  };
+  engine = await startEngine(options, (workerData) => {
+    return new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
+  });
+  const metrics = createMetrics(engine);
+  constraints = createConstraints(
+    {
+      vocabulary: await loadGrammarVocabulary(policy.folder, engine.manifest),
+      compileTimeoutMs: 10_000,
+      queueLimit: 1,
+      onChange: (change) => metrics.constrainedAnswers(change),
+    },
+    (data) => {
+      const thread = launchBuilt(data);
+      grammarThreads.push(thread);
+      return thread;
+    },
+  );
+  const { folder } = policy;
+  app = await appAround(engine, { folder, metrics, constraints, limits: { maxN: ANSWERS } });
+});
+afterAll(async () => {
+  await Promise.all([engine?.close(), constraints?.close()]);
+  policy.remove();
+});
+
+async function complete(own: object): Promise<Response> {
+  return app.request('/v1/completions', {
+    method: 'POST',
+    body: JSON.stringify({ model: 'tiny', prompt: 'a', max_tokens: 55, seed: 1, ...own }),
+  });
+}
+
+async function constrainedAnswers(): Promise<string | undefined> {
+  const text = await (await app.request('/metrics')).text();
+  return /^qsft_constrained_answers (.*)$/m.exec(text)?.[1];
+}
+
+describe('a server whose grammar threads die', () => {
+  it('fails the answers that followed them, finishes all others and serves the next', async () => {
+    const following = complete({ structured_outputs: { regex: REGEX }, n: ANSWERS });
+    await eventually('an answer that follows', () => engine.inFlight.running > 0);
+    const free = complete({ n: ANSWERS });
+    await Promise.all(grammarThreads.map((thread) => thread.terminate()));
+
+    const failed = await withDeadline('the failure', following);
+    expect(failed.status).toBe(500);
+    expect(await failed.json()).toMatchObject({
+      error: { code: 'engine_failed', message: expect.stringContaining('grammar') },
+    });
+    const { choices } = (await (await withDeadline('the others', free)).json()) as {
+      choices: unknown[];
+    };
+    expect(choices).toHaveLength(ANSWERS);
+
+    await eventually('the end of the failed', () => engine.inFlight.running === 0);
+    expect(await constrainedAnswers()).toBe('0');
+    const next = await withDeadline('the next', complete({ structured_outputs: { regex: REGEX } }));
+    expect(await next.json()).toMatchObject({
+      choices: [{ text: expect.stringMatching(new RegExp(`^${REGEX}$`)) }],
+    });
+    expect(grammarThreads).toHaveLength(3);
+    expect(await constrainedAnswers()).toBe('0');
+  });
+});

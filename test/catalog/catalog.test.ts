@@ -5,6 +5,7 @@ import type { Lease } from '../../src/catalog/resident.ts';
 import type { ServedPolicy } from '../../src/catalog/served-policy.ts';
 import { createConstraints } from '../../src/constraint/client.ts';
 import type { PolicyDescription } from '../../src/engine/describe-policy.ts';
+import { ServerError } from '../../src/errors.ts';
 import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
@@ -195,7 +196,7 @@ describe('a catalog', () => {
     const left = catalog.acquire('a', leaving.signal);
     const second = catalog.acquire('a', new AbortController().signal);
     await expect(second).rejects.toMatchObject({ code: 'queue_full' });
-    leaving.abort(new Error('gone'));
+    leaving.abort(new ServerError('deadline_exceeded', 'gone'));
     await expect(left).rejects.toThrow('gone');
     finish();
     await withDeadline('the load', catalog.start());

@@ -1,7 +1,7 @@
 // How an answer is drawn again, where it ends and how it is sent: what every generating route takes.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
-import { booleanField, integerField, isIllFormed } from './fields.ts';
+import { booleanField, integerField, wellFormed } from './fields.ts';
 
 export interface AnswerFields {
   readonly seed?: z.infer<ReturnType<typeof seedField>>;
@@ -16,11 +16,7 @@ export function seedField() {
 
 export function stopField({ maxStopStrings, maxStopChars }: Limits) {
   const rule = `must be a string or a list of at most ${maxStopStrings} strings, each of 1 to ${maxStopChars} characters`;
-  const stopString = z
-    .string(rule)
-    .min(1, rule)
-    .max(maxStopChars, rule)
-    .refine((stop) => !isIllFormed(stop), { error: 'must be well-formed Unicode' });
+  const stopString = wellFormed(z.string(rule).min(1, rule).max(maxStopChars, rule));
   return z
     .union([stopString, z.array(stopString).max(maxStopStrings)], rule)
     .nullish()

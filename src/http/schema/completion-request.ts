@@ -7,6 +7,7 @@ import { findProblem } from './completion-rules.ts';
 import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import {
   booleanField,
+  ILL_FORMED,
   integerField,
   isIllFormed,
   MAX_INT32,
@@ -94,9 +95,7 @@ function promptSchema(limits: Limits) {
     })
     .refine(
       (prompt) => !promptList(prompt).some((item) => typeof item === 'string' && isIllFormed(item)),
-      {
-        error: 'must be well-formed Unicode',
-      },
+      { error: ILL_FORMED },
     )
     .meta({ description: 'Text to continue, as a string or as token ids; or several of them.' });
 }

@@ -7,10 +7,10 @@ import {
   boundedTextField,
   choiceField,
   type Fields,
-  isIllFormed,
   jsonObjectField,
   strictField,
   textField,
+  wellFormed,
 } from './fields.ts';
 
 export type ConstraintFields = Fields<typeof constraintFields>;
@@ -29,10 +29,7 @@ export function constraintFields(limits: Limits) {
 const KINDS = ['json', 'regex', 'choice', 'grammar'] as const;
 
 function structuredOutputsField(limits: Limits) {
-  const text = () =>
-    boundedTextField(1, limits.maxGrammarChars).refine((value) => !isIllFormed(value), {
-      error: 'must be well-formed Unicode',
-    });
+  const text = () => wellFormed(boundedTextField(1, limits.maxGrammarChars));
   return strictField({
     json: z
       .union(
@@ -71,12 +68,7 @@ function structuredOutputsField(limits: Limits) {
 
 function candidatesField({ maxN, maxPromptChars }: Limits) {
   return z
-    .array(
-      boundedTextField(1, maxPromptChars).refine((text) => !isIllFormed(text), {
-        error: 'must be well-formed Unicode',
-      }),
-      'must be a list of texts',
-    )
+    .array(wellFormed(boundedTextField(1, maxPromptChars)), 'must be a list of texts')
     .min(1, 'must have at least 1 text')
     .max(maxN, `must have at most ${maxN} texts`)
     .refine((texts) => new Set(texts).size === texts.length, { error: 'must not repeat a text' })

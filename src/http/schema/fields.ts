@@ -67,6 +67,12 @@ export function isIllFormed(text: string): boolean {
   return LONE_SURROGATE.test(text);
 }
 
+export const ILL_FORMED = 'must be well-formed Unicode';
+
+export function wellFormed(text: z.ZodString): z.ZodString {
+  return text.refine((value) => !isIllFormed(value), { error: ILL_FORMED });
+}
+
 /** A field that clients send out of habit and that changes nothing here. */
 export function unusedField() {
   return z.unknown().optional().meta({ description: 'Accepted and not used.' });

@@ -1,7 +1,7 @@
 // The messages of a conversation: content as a string or as parts, of which only text is taken.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
-import { booleanField, choiceField, isIllFormed, textField } from './fields.ts';
+import { booleanField, choiceField, textField, wellFormed } from './fields.ts';
 
 export type ContentValue = z.infer<ReturnType<typeof contentField>>;
 export type MessageBody = z.infer<ReturnType<typeof messageSchema>>;
@@ -36,9 +36,7 @@ export function contentText(content: ContentValue | null | undefined): string {
 }
 
 export function messageText() {
-  return textField().refine((text) => !isIllFormed(text), {
-    error: 'must be well-formed Unicode',
-  });
+  return wellFormed(textField());
 }
 
 export function messageList<T extends z.ZodType>(item: T, { maxMessages }: Limits) {

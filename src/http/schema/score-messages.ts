@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { modelsViewSchema, policySchema, usageSchema } from './completion-response.ts';
-import { integerField, isIllFormed, MAX_INT32, modelField, strictField } from './fields.ts';
+import { integerField, MAX_INT32, modelField, strictField, wellFormed } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 
 export function scoreRequestSchema(limits: Limits) {
@@ -28,10 +28,7 @@ export function scoreRequestSchema(limits: Limits) {
 
 function textOrIds() {
   const rule = 'must be a text or a list of token ids, not empty';
-  const text = z
-    .string(rule)
-    .min(1, rule)
-    .refine((value) => !isIllFormed(value), { error: 'must be well-formed Unicode' });
+  const text = wellFormed(z.string(rule).min(1, rule));
   return z.union([text, z.array(integerField(0, MAX_INT32)).min(1, rule)], rule);
 }
 

@@ -1,7 +1,7 @@
 // POST /tokenize, POST /detokenize and GET /tokenizer_info, in vLLM's shapes.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
-import { booleanField, integerField, isIllFormed, MAX_INT32, textField } from './fields.ts';
+import { booleanField, integerField, MAX_INT32, textField, wellFormed } from './fields.ts';
 
 const model = textField()
   .nullish()
@@ -11,10 +11,7 @@ export function tokenizeRequestSchema({ maxPromptChars }: Limits) {
   const rule = `must be a string of at most ${maxPromptChars} characters`;
   return z.object({
     model,
-    prompt: z
-      .string(rule)
-      .max(maxPromptChars, rule)
-      .refine((text) => !isIllFormed(text), { error: 'must be well-formed Unicode' }),
+    prompt: wellFormed(z.string(rule).max(maxPromptChars, rule)),
     add_special_tokens: booleanField().nullish().meta({
       description: 'Put around the text what a prompt gets: a beginning of sequence, above all.',
       default: true,

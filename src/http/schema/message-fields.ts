@@ -69,9 +69,8 @@ export function messageSchema() {
       },
       'must be an object',
     )
-    .superRefine(({ role, content, tool_calls, tool_call_id }, context) => {
-      const hasCalls = role === 'assistant' && (tool_calls?.length ?? 0) > 0;
-      if (content == null && role !== 'assistant' && !hasCalls) {
+    .superRefine(({ role, content, tool_call_id }, context) => {
+      if (content == null && role !== 'assistant') {
         context.addIssue({
           code: 'custom',
           path: ['content'],

@@ -20,19 +20,17 @@ export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft
 export function toChatRequest(body: ChatBody, limits: Limits, caller: string | null): ChatRequest {
   const policy = toPolicy(body, limits, caller);
   const continuesFinalMessage = body.continue_final_message ?? false;
+  const functions = (body.tools ?? []).map((tool) => tool.function);
   return {
     conversation: {
       messages: body.messages.map((message) => toMessage(message)),
-      tools: body.tool_choice === 'none' ? [] : toTools(body.tools?.map((tool) => tool.function)),
+      tools: body.tool_choice === 'none' ? [] : toTools(functions),
       continuesFinalMessage,
       addsGenerationPrompt: body.add_generation_prompt ?? !continuesFinalMessage,
       variables: body.chat_template_kwargs ?? {},
     },
     parallelToolCalls: body.parallel_tool_calls ?? true,
-    ...toToolUse(
-      toolChoice(body.tool_choice),
-      body.tools?.map((tool) => tool.function),
-    ),
+    ...toToolUse(toolChoice(body.tool_choice), functions),
     choicesPerPrompt: body.n ?? 1,
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,

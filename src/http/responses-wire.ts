@@ -10,7 +10,6 @@ import type { Limits } from './limits.ts';
 import { contentText } from './schema/message-fields.ts';
 import type { ResponseObject } from './schema/responses-object.ts';
 import type { InputItem, ResponsesBody } from './schema/responses-request.ts';
-import type { ToolChoice } from './schema/tool-fields.ts';
 import { toTools, toToolUse } from './tools-wire.ts';
 
 export function toResponsesRequest(
@@ -20,16 +19,17 @@ export function toResponsesRequest(
 ): ChatRequest {
   const policy = toPolicy(body, limits, caller);
   const reportsTokens = wantsLogprobs(body) || policy.details;
+  const functions = body.tools ?? [];
   return {
     conversation: {
       messages: [...toInstructions(body), ...toMessages(body.input)],
-      tools: body.tool_choice === 'none' ? [] : toTools(body.tools ?? undefined),
+      tools: body.tool_choice === 'none' ? [] : toTools(functions),
       continuesFinalMessage: false,
       addsGenerationPrompt: true,
       variables: body.chat_template_kwargs ?? {},
     },
     parallelToolCalls: body.parallel_tool_calls ?? true,
-    ...toToolUse(toolChoice(body.tool_choice), body.tools ?? undefined),
+    ...toToolUse(body.tool_choice ?? 'auto', functions),
     choicesPerPrompt: 1,
     maxTokens: body.max_output_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,
@@ -50,10 +50,6 @@ function askedFormat({ text }: ResponsesBody): AskedFormat | null {
     schema: isSchema ? format.schema : undefined,
     param: isSchema ? 'text.format.schema' : 'text.format',
   };
-}
-
-function toolChoice(choice: ResponsesBody['tool_choice']): ToolChoice {
-  return choice ?? 'auto';
 }
 
 function wantsLogprobs({ include }: ResponsesBody): boolean {

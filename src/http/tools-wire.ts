@@ -11,8 +11,8 @@ interface OfferedFunction {
   readonly strict?: boolean | null | undefined;
 }
 
-export function toTools(functions: readonly OfferedFunction[] | undefined): ToolDefinition[] {
-  return (functions ?? []).map(({ name, description, parameters }) => ({
+export function toTools(functions: readonly OfferedFunction[]): ToolDefinition[] {
+  return functions.map(({ name, description, parameters }) => ({
     type: 'function',
     function: {
       name,
@@ -25,7 +25,7 @@ export function toTools(functions: readonly OfferedFunction[] | undefined): Tool
 /** Throws where a call is demanded of a tool that is not offered. */
 export function toToolUse(
   choice: ToolChoice,
-  functions: readonly OfferedFunction[] = [],
+  functions: readonly OfferedFunction[],
 ): Pick<ChatRequest, 'forcedCall' | 'strictTools'> {
   const strict = functions.filter((offered) => offered.strict === true);
   const forcedCall = typeof choice === 'object' ? choice.name : choice === 'required';

@@ -3,7 +3,7 @@ import assert from 'node:assert/strict';
 import type { ChatRequest } from '../generation/chat.ts';
 import type { ConversationMessage, ConversationToolCall } from '../generation/conversation.ts';
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
-import type { Usage } from '../generation/request.ts';
+import type { GeneratedToken, Usage } from '../generation/request.ts';
 import { toUsage } from './completion-wire.ts';
 import { askedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
@@ -77,7 +77,7 @@ function parseArguments(text: string): unknown {
 interface WholeAnswer {
   content: string;
   readonly calls: ToolCall[];
-  readonly tokens: Extract<AnswerPiece, { kind: 'text' }>['tokens'][number][];
+  readonly tokens: GeneratedToken[];
   end: Extract<AnswerPiece, { kind: 'end' }> | null;
 }
 
@@ -174,7 +174,7 @@ export class ChatChunkWriter {
     return { index, delta, logprobs: null, finish_reason: null, stop_reason: null };
   }
 
-  #logprobs(tokens: Extract<AnswerPiece, { kind: 'text' }>['tokens']) {
+  #logprobs(tokens: readonly GeneratedToken[]) {
     if (!this.#reportsTokens) return {};
     return { logprobs: { content: toTokenLogprobs(tokens), refusal: null } };
   }

@@ -2,7 +2,7 @@
 // Whole answers are read from the same object, so that both ways say the same.
 import { randomUUID } from 'node:crypto';
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
-import type { Usage } from '../generation/request.ts';
+import type { GeneratedToken, Usage } from '../generation/request.ts';
 import { errorBody } from './error-response.ts';
 import { toResponseUsage } from './responses-wire.ts';
 import type { OutputItem, ResponseEvent, ResponseObject } from './schema/responses-object.ts';
@@ -97,7 +97,7 @@ export class ResponseWriter {
     ];
   }
 
-  #text(text: string, tokens: Extract<AnswerPiece, { kind: 'text' }>['tokens']): ResponseEvent[] {
+  #text(text: string, tokens: readonly GeneratedToken[]): ResponseEvent[] {
     if (this.#message === null) return [];
     const { id, part } = this.#message;
     const logprobs = this.#reportsTokens ? toTokenLogprobs(tokens) : [];

@@ -1,12 +1,12 @@
 // Follows every request from its first header to the end of its body: counts, times, logs and traces it,
 // and notices when its client leaves.
 import type { Context, MiddlewareHandler } from 'hono';
-import { routePath } from 'hono/route';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics.ts';
 import type { Tracing } from '../tracing.ts';
 import type { Drain } from './drain.ts';
 import { clientLeft } from './event-stream.ts';
+import { matchedRoute } from './matched-route.ts';
 import type { AppEnv } from './request-context.ts';
 import { logLine, spanOf } from './request-report.ts';
 
@@ -42,7 +42,7 @@ export function observeRequests(
 
     const { method, path } = context.req;
     const { status } = context.res;
-    const route = routeLabel(context);
+    const route = matchedRoute(context) ?? 'none';
     const finish = (): void => {
       for (const giveBack of context.var.onEnd) giveBack();
       drain.leave(abort);
@@ -77,10 +77,4 @@ function traceHeaders({ req }: Context): Record<string, string> {
       return value === undefined ? [] : [[name, value]];
     }),
   );
-}
-
-/** The route's pattern, so that the number of labels is bounded; one label for whatever matched none. */
-function routeLabel(context: Context): string {
-  const pattern = routePath(context, -1);
-  return pattern.endsWith('*') ? 'none' : pattern;
 }

@@ -1,7 +1,7 @@
 // Who may use which route. Without keys everyone may everything; with keys every route is closed unless listed as open.
-import type { Context, MiddlewareHandler } from 'hono';
-import { routePath } from 'hono/route';
+import type { MiddlewareHandler } from 'hono';
 import { ServerError } from '../../errors.ts';
+import { matchedRoute } from '../matched-route.ts';
 import type { AppEnv } from '../request-context.ts';
 import type { Caller, KeyRing, Scope } from './key-ring.ts';
 
@@ -40,7 +40,8 @@ export function guard({
   openMetrics,
 }: Pick<AccessOptions, 'keys' | 'openMetrics'>): MiddlewareHandler<AppEnv> {
   return async (context, next) => {
-    const access = openMetrics && routeOf(context) === '/metrics' ? 'open' : accessOf(context);
+    const route = matchedRoute(context);
+    const access = openMetrics && route === '/metrics' ? 'open' : accessTo(route);
     if (keys.size > 0 && access !== 'open') {
       const caller = identify(context.req.header('authorization'), keys);
       checkScope(caller, access);
@@ -51,15 +52,9 @@ export function guard({
   };
 }
 
-/** The pattern of the route that will answer, known before it does; ends with `*` where there is none. */
-function routeOf(context: Context): string {
-  return routePath(context, -1);
-}
-
-function accessOf(context: Context): Access {
-  const route = routeOf(context);
+function accessTo(route: string | null): Access {
   // What is not there is told only to those who could use what is.
-  return route.endsWith('*') ? 'any-key' : routeAccess(route);
+  return route === null ? 'any-key' : routeAccess(route);
 }
 
 export function routeAccess(route: string): Access {

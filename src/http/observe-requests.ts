@@ -59,8 +59,8 @@ export function observeRequests(
         return;
       }
       const error = typeof logFields.error === 'string' ? logFields.error : null;
-      const headers = traceHeaders(context);
-      const traceId = tracing?.record(spanOf({ ...request, ...times, generation, error, headers }));
+      const served = { ...request, ...times, generation, error };
+      const traceId = tracing?.record(spanOf({ ...served, headers: traceHeaders(context) }));
       const traced = traceId === undefined ? logFields : { ...logFields, traceId };
       logger.info(logLine(request, times, generation, traced), 'request');
     };

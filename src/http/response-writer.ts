@@ -1,10 +1,9 @@
 // The answer of POST /v1/responses as it grows: pieces in, OpenAI's events out, the response object kept beside them.
 // Whole answers are read from the same object, so that both ways say the same.
-import { randomUUID } from 'node:crypto';
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
 import type { GeneratedToken, Usage } from '../generation/request.ts';
 import { errorBody } from './error-response.ts';
-import { toResponseUsage } from './responses-wire.ts';
+import { newId, toResponseUsage } from './responses-wire.ts';
 import type { OutputItem, ResponseEvent, ResponseObject } from './schema/responses-object.ts';
 import { toTokenLogprobs } from './token-logprobs-wire.ts';
 
@@ -143,8 +142,4 @@ export class ResponseWriter {
   #place(id: string) {
     return { item_id: id, output_index: this.#lastIndex, content_index: 0 };
   }
-}
-
-function newId(prefix: string): string {
-  return `${prefix}_${randomUUID().replaceAll('-', '')}`;
 }

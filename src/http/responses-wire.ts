@@ -92,7 +92,7 @@ function addCall(messages: ConversationMessage[], call: ConversationToolCall): v
 /** The response as it begins: no output, no usage. */
 export function toResponse(body: ResponsesBody, policy: ResponseObject['qsft']): ResponseObject {
   return {
-    id: `resp_${randomUUID().replaceAll('-', '')}`,
+    id: newId('resp'),
     object: 'response',
     created_at: Math.floor(Date.now() / 1000),
     status: 'in_progress',
@@ -118,6 +118,10 @@ export function toResponse(body: ResponsesBody, policy: ResponseObject['qsft']):
     usage: null,
     qsft: policy,
   };
+}
+
+export function newId(prefix: 'resp' | 'msg' | 'fc'): string {
+  return `${prefix}_${randomUUID().replaceAll('-', '')}`;
 }
 
 export function toResponseUsage({ promptTokens, cachedTokens, completionTokens }: Usage) {

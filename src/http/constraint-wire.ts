@@ -33,6 +33,8 @@ const OF_TOKENS = {
   tools: null,
 } as const;
 
+const SCHEMA_OBJECT = jsonObjectField();
+
 /** Of chats and completions. */
 export function askedFormat({ response_format: format }: ResponseFormatFields): AskedFormat | null {
   if (format == null) return null;
@@ -79,7 +81,7 @@ function readSchema(json: string | Record<string, unknown>): JsonSchema {
   } catch {
     throw refused('is a text that is no JSON');
   }
-  const schema = jsonObjectField().safeParse(value);
+  const schema = SCHEMA_OBJECT.safeParse(value);
   if (!schema.success) throw refused(schema.error.issues[0]?.message ?? 'must be an object');
   return schema.data;
 }

@@ -52,7 +52,7 @@ function fieldsInModel(model: string, limits: Limits): QsftFields {
     const message = 'model has a control twice behind @: only one may say it.';
     throw new ServerError('invalid_request', message, { param: 'model' });
   }
-  const result = qsftField(limits).safeParse(fields);
+  const result = controlsSchema(limits).safeParse(fields);
   if (result.success) return result.data ?? {};
   const [issue] = result.error.issues;
   const known = 'behind @ it takes beta, extraction, q and details, as in "name@beta=8,q=ratio"';
@@ -62,6 +62,15 @@ function fieldsInModel(model: string, limits: Limits): QsftFields {
       ? `has ${JSON.stringify(model.slice(id.length, id.length + 60))}: ${known}`
       : `has a ${String(at)} that ${issue?.message}`;
   throw new ServerError('invalid_request', `model ${problem}.`, { param: 'model' });
+}
+
+const schemas = new WeakMap<Limits, ReturnType<typeof qsftField>>();
+
+/** Made once for a server's limits: making it takes far longer than reading what is behind @. */
+function controlsSchema(limits: Limits): ReturnType<typeof qsftField> {
+  const made = schemas.get(limits) ?? qsftField(limits);
+  schemas.set(limits, made);
+  return made;
 }
 
 function readPair(pair: string): [string, unknown] {

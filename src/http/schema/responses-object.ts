@@ -5,14 +5,14 @@ import { policySchema } from './completion-response.ts';
 
 const status = z.enum(['in_progress', 'completed', 'incomplete']);
 
-export const outputTextSchema = z.object({
+const outputTextSchema = z.object({
   type: z.literal('output_text'),
   text: z.string(),
   annotations: z.array(z.unknown()),
   logprobs: z.array(tokenLogprobSchema),
 });
 
-export const outputItemSchema = z.discriminatedUnion('type', [
+const outputItemSchema = z.discriminatedUnion('type', [
   z.object({
     type: z.literal('message'),
     id: z.string(),

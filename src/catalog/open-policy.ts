@@ -7,7 +7,7 @@ import type { EngineOptions } from '../engine/options.ts';
 import { createChat } from '../generation/chat.ts';
 import { loadChatTemplate } from '../generation/chat-template.ts';
 import { createGenerator } from '../generation/generator.ts';
-import { loadGrammarVocabulary } from '../generation/grammar-vocabulary.ts';
+import { grammarVocabulary } from '../generation/grammar-vocabulary.ts';
 import type { GenerationObserver } from '../generation/observer.ts';
 import { createScorer } from '../generation/scorer.ts';
 import { loadTokenizer } from '../generation/tokenizer.ts';
@@ -33,14 +33,14 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
   const { modelFolder } = options.engine;
   const { observer, toolParser, maxPromptChars } = options;
   const tokenizer = await loadTokenizer(modelFolder);
-  const template = await loadChatTemplate(modelFolder);
+  const template = await loadChatTemplate(modelFolder, tokenizer.config);
   const engine = await startEngine(options.engine);
   try {
     await warmUp(engine);
     engine.onStep(options.onStep);
     engine.onHealth(options.onHealth);
     const constraints = createConstraints({
-      vocabulary: await loadGrammarVocabulary(modelFolder, engine.manifest),
+      vocabulary: grammarVocabulary(tokenizer.definition, engine.manifest),
       compileTimeoutMs: options.grammarTimeoutMs,
       queueLimit: options.grammarQueueLimit,
       onChange: (change) => observer.constrainedAnswers(change),

@@ -38,10 +38,15 @@ const configSchema = z.object({
 type TemplateConfig = z.infer<typeof configSchema>;
 
 /** Null for a policy that has none: it continues text and knows no roles. */
-export async function loadChatTemplate(directory: string): Promise<ChatTemplate | null> {
-  const path = join(directory, 'tokenizer_config.json');
-  const config = configSchema.safeParse(JSON.parse(await readFile(path, 'utf8')));
-  if (!config.success) throw new Error(`${path}: ${z.prettifyError(config.error)}`);
+export async function loadChatTemplate(
+  directory: string,
+  tokenizerConfig: object,
+): Promise<ChatTemplate | null> {
+  const config = configSchema.safeParse(tokenizerConfig);
+  if (!config.success) {
+    const path = join(directory, 'tokenizer_config.json');
+    throw new Error(`${path}: ${z.prettifyError(config.error)}`);
+  }
   const file = join(directory, 'chat_template.jinja');
   const source = existsSync(file) ? await readFile(file, 'utf8') : config.data.chat_template;
   return source == null ? null : createChatTemplate(source, config.data);

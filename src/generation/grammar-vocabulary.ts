@@ -1,6 +1,4 @@
 // The text of every token, as XGrammar wants it: by what the tokenizer's decoder says of how tokens spell bytes.
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { z } from 'zod';
 import type { GrammarVocabulary } from '../constraint/messages.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
@@ -22,20 +20,13 @@ const definitionSchema = z.object({
 
 type Definition = z.infer<typeof definitionSchema>;
 
-/** Null for a tokenizer whose tokens are no pieces of text. */
-export async function loadGrammarVocabulary(
-  directory: string,
-  manifest: PolicyManifest,
-): Promise<GrammarVocabulary | null> {
-  const text = await readFile(join(directory, 'tokenizer.json'), 'utf8');
-  const definition = definitionSchema.safeParse(JSON.parse(text));
-  return definition.success ? grammarVocabulary(definition.data, manifest) : null;
-}
-
-function grammarVocabulary(
-  definition: Definition,
+/** From what tokenizer.json has; null for a tokenizer whose tokens are no pieces of text. */
+export function grammarVocabulary(
+  tokenizerDefinition: object,
   manifest: Pick<PolicyManifest, 'vocab_size' | 'eos_token_ids' | 'reserved_token_ids'>,
 ): GrammarVocabulary | null {
+  const { success, data: definition } = definitionSchema.safeParse(tokenizerDefinition);
+  if (!success) return null;
   const encoding = encodingOf(definition.decoder);
   if (encoding === null) return null;
   const tokens = Array<string>(manifest.vocab_size).fill('');

@@ -8,6 +8,8 @@ import { ServerError } from '../errors.ts';
 
 export interface TextTokenizer {
   readonly vocabularySize: number;
+  /** What `tokenizer.json` has: read once, for it can be large. */
+  readonly definition: object;
   /** What `tokenizer_config.json` has. */
   readonly config: object;
   /**
@@ -92,7 +94,8 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
     return decode([anchor, id]).slice(decode([anchor]).length);
   }
 
-  return { vocabularySize: tokenizer.get_vocab().size, config, encode, decode, tokenText };
+  const vocabularySize = tokenizer.get_vocab().size;
+  return { vocabularySize, definition, config, encode, decode, tokenText };
 }
 
 /** The library's decoder of byte tokens drops a byte order mark at the start of a run of them. */

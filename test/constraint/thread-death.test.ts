@@ -4,7 +4,8 @@ import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
 import { type Engine, startEngine } from '../../src/engine/client.ts';
-import { loadGrammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
+import { grammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
+import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { eventually, withDeadline } from '../deadline.ts';
@@ -32,9 +33,10 @@ beforeAll(async () => {
     return new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
   });
   const metrics = createMetrics(engine);
+  const { definition } = await loadTokenizer(policy.folder);
   constraints = createConstraints(
     {
-      vocabulary: await loadGrammarVocabulary(policy.folder, engine.manifest),
+      vocabulary: grammarVocabulary(definition, engine.manifest),
       compileTimeoutMs: 10_000,
       queueLimit: 1,
       onChange: (change) => metrics.constrainedAnswers(change),

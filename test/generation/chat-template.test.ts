@@ -2,7 +2,9 @@ import { describe, expect, it } from 'vitest';
 import { ServerError } from '../../src/errors.ts';
 import { createChatTemplate, loadChatTemplate } from '../../src/generation/chat-template.ts';
 import type { Conversation } from '../../src/generation/conversation.ts';
+import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import { detectToolCallFormat } from '../../src/generation/tool-calls/format.ts';
+import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
 
 const TOOL = { type: 'function', function: { name: 'f' } } as const;
 
@@ -126,6 +128,7 @@ describe('a chat template', () => {
   });
 
   it('is not there for a policy that has none', async () => {
-    expect(await loadChatTemplate('test/fixtures/tiny-policy')).toBeNull();
+    const { config } = await loadTokenizer(tinyPolicyFolder);
+    expect(await loadChatTemplate(tinyPolicyFolder, config)).toBeNull();
   });
 });

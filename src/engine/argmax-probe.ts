@@ -2,18 +2,18 @@
 // more pass over the vocabulary whatever its batch; the rows take turns, so that the share over many steps is that of all.
 import { movesArgmax } from '../policy/argmax.ts';
 import type { PolicyStep } from '../policy/policy.ts';
-import { tokensRun } from '../policy/step-batch.ts';
+import { lastScored } from '../policy/step-batch.ts';
 import type { StepPlan } from './scheduler.ts';
 
 export class ArgmaxProbe {
   #turn = 0;
 
   /** Null where the row whose turn it is drew no token or has no use for the value model. Before the step is committed. */
-  look({ rows, width, scoring }: StepPlan, { scores, tokens }: PolicyStep): boolean | null {
-    const index = this.#turn % rows.length;
+  look(plan: StepPlan, { scores, tokens }: PolicyStep): boolean | null {
+    const index = this.#turn % plan.rows.length;
     this.#turn = (this.#turn + 1) % Number.MAX_SAFE_INTEGER;
-    const row = rows[index];
+    const row = plan.rows[index];
     if (row === undefined || !row.needsValue || (tokens[index] ?? -1) < 0) return null;
-    return movesArgmax(scores, scoring === 'every' ? tokensRun(row, width) - 1 : index);
+    return movesArgmax(scores, lastScored(plan, row, index));
   }
 }

@@ -4,7 +4,7 @@ import type { PolicyManifest } from './manifest.ts';
 import type { SamplingParameters } from './parameters.ts';
 import { bestToken, Sampler } from './sample.ts';
 import type { ScoreEdits } from './score-edits.ts';
-import { type StepBatch, type StepRow, tokensRun } from './step-batch.ts';
+import { lastScored, type StepBatch, type StepRow, tokensRun } from './step-batch.ts';
 import type { StepGraph } from './step-graph.ts';
 import type { StepScores } from './step-outputs.ts';
 import type { TokenMask } from './token-mask.ts';
@@ -64,10 +64,8 @@ export class Policy {
     const scores = this.#graph.run(batch);
     const tokens = this.#tokens;
     for (const [index, row] of batch.rows.entries()) {
-      const count = tokensRun(row, batch.width);
-      const isComplete = row.past + count === row.length;
-      const position = batch.scoring === 'every' ? count - 1 : index;
-      tokens[index] = isComplete ? this.#draw(scores, position, row) : -1;
+      const isComplete = row.past + tokensRun(row, batch.width) === row.length;
+      tokens[index] = isComplete ? this.#draw(scores, lastScored(batch, row, index), row) : -1;
     }
     return { scores, tokens };
   }

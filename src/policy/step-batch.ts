@@ -31,3 +31,8 @@ export function usesValue(rows: readonly StepRow[]): boolean {
 export function tokensRun(row: StepRow, width: number): number {
   return Math.min(width, row.length - row.past);
 }
+
+/** Which of the scored positions is that of the last token run of `row`, the batch's row `index`. */
+export function lastScored({ width, scoring }: StepBatch, row: StepRow, index: number): number {
+  return scoring === 'every' ? tokensRun(row, width) - 1 : index;
+}

@@ -11,7 +11,7 @@ export class ArgmaxProbe {
   /** Null where the row whose turn it is drew no token or has no use for the value model. Before the step is committed. */
   look(plan: StepPlan, { scores, tokens }: PolicyStep): boolean | null {
     const index = this.#turn % plan.rows.length;
-    this.#turn = (this.#turn + 1) % Number.MAX_SAFE_INTEGER;
+    this.#turn += 1;
     const row = plan.rows[index];
     if (row === undefined || !row.needsValue || (tokens[index] ?? -1) < 0) return null;
     return movesArgmax(scores, lastScored(plan, row, index));

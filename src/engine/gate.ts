@@ -55,7 +55,7 @@ export class Gate {
 
   /** An answer has grown by one. */
   token({ caller }: Visit): void {
-    this.#quotas.spend(caller, 1);
+    this.#quotas.spendToken(caller);
   }
 
   /** One sequence of the visit has ended. */

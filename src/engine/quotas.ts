@@ -38,9 +38,9 @@ export class Quotas {
     account.tokens -= promptTokens;
   }
 
-  spend(caller: string | null, tokens: number): void {
+  spendToken(caller: string | null): void {
     const account = caller === null ? undefined : this.#accounts.get(caller);
-    if (account !== undefined) account.tokens -= tokens;
+    if (account !== undefined) account.tokens -= 1;
   }
 
   leave(caller: string | null, durationMs: number): void {

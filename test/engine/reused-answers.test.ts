@@ -1,17 +1,15 @@
 // What a prefix hit on earlier answers does to an answer: nothing, up to the rounding of decoded against prefilled tokens.
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { EngineLoop } from '../../src/engine/loop.ts';
-import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
-import { Scheduler } from '../../src/engine/scheduler.ts';
-import type { Policy } from '../../src/policy/policy.ts';
 import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { seededRandom } from '../random.ts';
+import { answeringLoop } from './answering-loop.ts';
 import { cachedTokensOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
 
 const wordleFolder = fileURLToPath(new URL('../../models/wordle', import.meta.url));
 const maxSequences = 8;
 const capacity = { sequences: maxSequences, tokens: 128, scored: 64 };
+const limits = { maxSequences, prefillChunk: 64 };
 
 describe.each([
   ['tiny', tinyPolicyFolder, 60, 4],
@@ -25,31 +23,11 @@ describe.each([
     for (const policy of policies) policy.release();
   });
 
-  function createLoop(policy: Policy, minReuse: number) {
-    const events = new Map<number, SequenceEvent[]>();
-    const scheduler = new Scheduler({
-      ...{ maxSequences, prefillChunk: 64, maxScored: maxSequences, minReuse },
-      vocabularySize: policy.manifest.vocab_size,
-      eosTokenIds: new Set(policy.manifest.eos_token_ids),
-    });
-    const loop = new EngineLoop(policy, scheduler, (message) => {
-      if (!('events' in message)) return;
-      for (const event of message.events) {
-        events.set(event.id, [...(events.get(event.id) ?? []), event]);
-      }
-    });
-    return (requests: readonly SequenceRequest[]): readonly SequenceEvent[][] => {
-      loop.receive({ type: 'submit', requests });
-      while (loop.step());
-      return requests.map(({ id }) => events.get(id) ?? []);
-    };
-  }
-
   it('are the same with and without a prefix hit', () => {
     const random = seededRandom(7);
     const [withCache, without] = [
-      createLoop(policies[0], 4),
-      createLoop(policies[1], Number.POSITIVE_INFINITY),
+      answeringLoop(policies[0], { ...limits, minReuse: 4 }),
+      answeringLoop(policies[1], { ...limits, minReuse: Number.POSITIVE_INFINITY }),
     ];
     let prompts = [0, 1, 2].map((letter) => [4, 10 + letter, 20, 21, 22, 23]);
     let hits = 0;

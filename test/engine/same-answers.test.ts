@@ -1,12 +1,11 @@
 // What a seeded request's answer may not depend on: to the bit where the kernels allow it, which is all but one case.
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
-import { EngineLoop } from '../../src/engine/loop.ts';
 import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
-import { Scheduler } from '../../src/engine/scheduler.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { seededRandom } from '../random.ts';
+import { answeringLoop } from './answering-loop.ts';
 import { cachedTokensOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
 
 const wordleFolder = fileURLToPath(new URL('../../models/wordle', import.meta.url));
@@ -27,23 +26,12 @@ function answers(
   groups: readonly (readonly SequenceRequest[])[],
   conditions: Conditions = plain,
 ): Map<number, SequenceEvent[]> {
-  const events = new Map<number, SequenceEvent[]>();
-  const scheduler = new Scheduler({
-    ...{ maxSequences, maxScored: maxSequences, ...conditions },
-    vocabularySize: policy.manifest.vocab_size,
-    eosTokenIds: new Set(policy.manifest.eos_token_ids),
-  });
-  const loop = new EngineLoop(policy, scheduler, (message) => {
-    if (!('events' in message)) return;
-    for (const event of message.events) {
-      events.set(event.id, [...(events.get(event.id) ?? []), event]);
-    }
-  });
-  for (const requests of groups) {
-    loop.receive({ type: 'submit', requests });
-    while (loop.step());
-  }
-  return events;
+  const run = answeringLoop(policy, { maxSequences, ...conditions });
+  const eventsOf = (requests: readonly SequenceRequest[]) => {
+    const events = run(requests);
+    return requests.map(({ id }, index) => [id, events[index] ?? []] as const);
+  };
+  return new Map(groups.flatMap(eventsOf));
 }
 
 describe.each([

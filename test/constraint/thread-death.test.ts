@@ -10,6 +10,7 @@ import type { AppEnv } from '../../src/http/request-context.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import { appAround } from '../http/app-around.ts';
+import { LIMITS } from '../http/test-app.ts';
 import { jsonPolicy } from '../policy/json-policy.ts';
 import { launchBuilt } from './writer.ts';
 
@@ -33,10 +34,10 @@ beforeAll(async () => {
     return new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
   });
   const metrics = createMetrics(engine);
-  const { definition } = await loadTokenizer(policy.folder);
+  const tokenizer = await loadTokenizer(policy.folder);
   constraints = createConstraints(
     {
-      vocabulary: grammarVocabulary(definition, engine.manifest),
+      vocabulary: grammarVocabulary(tokenizer.definition, engine.manifest),
       compileTimeoutMs: 10_000,
       queueLimit: 1,
       onChange: (change) => metrics.constrainedAnswers(change),
@@ -47,8 +48,8 @@ beforeAll(async () => {
       return thread;
     },
   );
-  const { folder } = policy;
-  app = await appAround(engine, { folder, metrics, constraints, limits: { maxN: ANSWERS } });
+  const limits = { ...LIMITS, maxN: ANSWERS };
+  app = appAround(engine, { tokenizer, metrics, constraints, limits });
 });
 afterAll(async () => {
   await Promise.all([engine?.close(), constraints?.close()]);

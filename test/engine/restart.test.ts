@@ -5,10 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
+import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import { appAround } from '../http/app-around.ts';
+import { LIMITS } from '../http/test-app.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
 
 const options: EngineOptions = {
@@ -45,7 +47,8 @@ describe('a server whose worker dies', () => {
       changes.push(change);
       if (change.healthy) metrics.engineRestarted();
     });
-    app = await appAround(engine, { folder: tinyPolicyFolder, metrics });
+    const tokenizer = await loadTokenizer(tinyPolicyFolder);
+    app = appAround(engine, { tokenizer, metrics, limits: LIMITS });
   });
   afterAll(() => engine.close());
 

@@ -1,35 +1,32 @@
-// The real application around one policy's real engine, in this process: a test keeps its hand on the threads.
+// The real application around an engine, in this process: a test keeps its hand on what is behind it.
 import type { Hono } from 'hono';
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
 import type { Engine } from '../../src/engine/client.ts';
-import { createChat } from '../../src/generation/chat.ts';
+import { type ChatOptions, createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
-import { loadTokenizer } from '../../src/generation/tokenizer.ts';
+import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { AccessOptions } from '../../src/http/access/guard.ts';
 import { KeyRing } from '../../src/http/access/key-ring.ts';
-import { createApp } from '../../src/http/app.ts';
+import { type AppServices, createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
-import type { Limits } from '../../src/http/limits.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { createLogger } from '../../src/log.ts';
-import type { Metrics } from '../../src/metrics.ts';
 import { loadedCatalog } from '../catalog/loaded-catalog.ts';
-import { LIMITS } from './test-app.ts';
 
-export interface Around {
-  readonly folder: string;
-  readonly metrics: Metrics;
+/** Whatever may be left out is then as in a server that was told nothing. */
+export interface Around
+  extends Pick<AppServices, 'metrics' | 'limits'>,
+    Partial<Pick<AppServices, 'logger' | 'drain' | 'tracing'>> {
+  readonly tokenizer: TextTokenizer;
   /** Left out, answers cannot be constrained. */
   readonly constraints?: Constraints;
-  readonly limits?: Partial<Limits>;
+  readonly chat?: Partial<ChatOptions>;
+  readonly access?: Partial<AccessOptions>;
 }
 
-export async function appAround(
-  engine: Engine,
-  { folder, metrics, constraints = unconstrained(), ...options }: Around,
-): Promise<Hono<AppEnv>> {
-  const limits = { ...LIMITS, ...options.limits };
-  const tokenizer = await loadTokenizer(folder);
+export function appAround(engine: Engine, around: Around): Hono<AppEnv> {
+  const { tokenizer, metrics, limits, constraints = unconstrained() } = around;
   const generator = createGenerator(engine, tokenizer, metrics, constraints);
   const scorer = createScorer(engine, tokenizer, metrics);
   const chat = createChat(generator, tokenizer, {
@@ -37,19 +34,21 @@ export async function appAround(
     toolParser: 'auto',
     stopStrings: [],
     maxPromptChars: limits.maxPromptChars,
+    ...around.chat,
   });
   const close = () => engine.close();
   return createApp({
     catalog: loadedCatalog({ engine, close, scorer, tokenizer, generator, chat }),
     metrics,
-    logger: createLogger('silent'),
-    drain: new Drain(),
+    logger: around.logger ?? createLogger('silent'),
+    drain: around.drain ?? new Drain(),
     limits,
-    tracing: null,
+    tracing: around.tracing ?? null,
     access: {
       keys: new KeyRing({ file: null, key: null }),
       openMetrics: false,
       corsOrigin: null,
+      ...around.access,
     },
   });
 }

@@ -2,13 +2,10 @@
 import type { Hono } from 'hono';
 import type { Constraints } from '../../src/constraint/client.ts';
 import type { TextFormat } from '../../src/constraint/text-format.ts';
-import { type ChatOptions, createChat } from '../../src/generation/chat.ts';
+import type { ChatOptions } from '../../src/generation/chat.ts';
 import { createChatTemplate } from '../../src/generation/chat-template.ts';
-import { createGenerator } from '../../src/generation/generator.ts';
-import { createScorer } from '../../src/generation/scorer.ts';
 import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
 import { KeyRing } from '../../src/http/access/key-ring.ts';
-import { createApp } from '../../src/http/app.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { Limits } from '../../src/http/limits.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
@@ -16,8 +13,8 @@ import { type Completion, completionSchema } from '../../src/http/schema/complet
 import { createLogger } from '../../src/log.ts';
 import { createMetrics } from '../../src/metrics.ts';
 import type { Tracing } from '../../src/tracing.ts';
-import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
+import { appAround } from './app-around.ts';
 import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
 
 export const LIMITS: Limits = {
@@ -76,29 +73,17 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
   const metrics = createMetrics(scripted.engine);
   const drain = new Drain();
   const formats: TextFormat[] = [];
-  const generator = createGenerator(
-    scripted.engine,
-    tokenizer,
-    metrics,
-    recordingConstraints(formats),
-  );
   const log: Record<string, unknown>[] = [];
   const logger = createLogger('info', { write: (line) => log.push(JSON.parse(line)) });
-  const app = createApp({
-    catalog: loadedCatalog({
-      close: () => Promise.resolve(),
-      engine: scripted.engine,
-      scorer: createScorer(scripted.engine, tokenizer, metrics),
-      tokenizer,
-      generator,
-      chat: createChat(generator, tokenizer, {
-        template: template === null ? null : createChatTemplate(template, {}),
-        toolParser,
-        stopStrings: options.stopStrings ?? [],
-        maxPromptChars: limits.maxPromptChars,
-      }),
-    }),
+  const app = appAround(scripted.engine, {
+    tokenizer,
     metrics,
+    constraints: recordingConstraints(formats),
+    chat: {
+      template: template === null ? null : createChatTemplate(template, {}),
+      toolParser,
+      stopStrings: options.stopStrings ?? [],
+    },
     logger,
     drain,
     limits,

@@ -2,6 +2,7 @@
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerProcess, startServerProcess } from '../../scripts/server-process.ts';
+import type { Reply } from './reply.ts';
 
 const PROMPT = 'Wordle:\n';
 const GAME = `${PROMPT}s h i r e\nb y g g b\n`;
@@ -18,9 +19,6 @@ beforeAll(async () => {
 afterAll(async () => {
   await server?.stop('SIGKILL');
 });
-
-// biome-ignore lint/suspicious/noExplicitAny: fields that the client's types do not know
-type Reply = any;
 
 const REQUEST = { model: 'tiny', prompt: GAME, max_tokens: 10, seed: 1 };
 

@@ -4,6 +4,7 @@ import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerProcess, startServerProcess } from '../../scripts/server-process.ts';
 import { parity } from '../policy/parity.ts';
+import { postTo, type Reply } from './reply.ts';
 
 const PROMPT = 'Wordle:\n';
 const GAME = `${PROMPT}s h i r e\nb y g g b\n`;
@@ -21,16 +22,7 @@ afterAll(async () => {
   await server?.stop('SIGKILL');
 });
 
-async function post(path: string, body: object): Promise<{ status: number; body: Reply }> {
-  const response = await fetch(`${server.url}${path}`, {
-    method: 'POST',
-    body: JSON.stringify({ model: 'tiny', ...body }),
-  });
-  return { status: response.status, body: await response.json() };
-}
-
-// biome-ignore lint/suspicious/noExplicitAny: what the server sends, looked at field by field
-type Reply = any;
+const post = (path: string, body: object) => postTo(server, path, body);
 
 /** OpenAI's fields, and the ones its client does not know. */
 async function complete(fields: object): Promise<Reply> {

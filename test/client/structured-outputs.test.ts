@@ -3,9 +3,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type ServerProcess, startServerProcess } from '../../scripts/server-process.ts';
 import { jsonPolicy } from '../policy/json-policy.ts';
-
-// biome-ignore lint/suspicious/noExplicitAny: bodies as they come over the wire
-type Reply = any;
+import { postTo, type Reply } from './reply.ts';
 
 const policy = jsonPolicy();
 const ajv = new Ajv2020({ strict: false });
@@ -22,13 +20,7 @@ afterAll(async () => {
   policy.remove();
 });
 
-async function post(path: string, body: object): Promise<{ status: number; body: Reply }> {
-  const response = await fetch(`${server.url}${path}`, {
-    method: 'POST',
-    body: JSON.stringify({ model: 'tiny', ...body }),
-  });
-  return { status: response.status, body: await response.json() };
-}
+const post = (path: string, body: object) => postTo(server, path, body);
 
 async function complete(body: object): Promise<Reply> {
   const reply = await post('/v1/completions', { prompt: 'a', max_tokens: 55, ...body });

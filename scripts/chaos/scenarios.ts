@@ -1,7 +1,7 @@
 // What is done to a server, scenario by scenario. Each starts its own, sends requests meanwhile, and ends it.
 import { closeSync, openSync } from 'node:fs';
-import { createServer } from 'node:net';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../free-port.ts';
 import {
   type ServerProcess,
   startMutedServerProcess,
@@ -271,17 +271,6 @@ async function every(ms: number, { seconds }: Setting, act: () => void): Promise
 
 function preload(name: string): string[] {
   return ['--import', fileURLToPath(new URL(`./preload/${name}.mjs`, import.meta.url))];
-}
-
-function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer().once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      const port = typeof address === 'object' ? (address?.port ?? 0) : 0;
-      server.close(() => resolve(port));
-    });
-  });
 }
 
 function pause(ms: number): Promise<void> {

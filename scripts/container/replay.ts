@@ -11,11 +11,11 @@ import {
   rmSync,
   statSync,
 } from 'node:fs';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { freePort } from '../free-port.ts';
 import { readDockerfile } from './dockerfile.ts';
 import { copyContext, Replay, type Replayed } from './stages.ts';
 
@@ -90,16 +90,6 @@ async function complete(port: number, key: string): Promise<string> {
   if (!response.ok) throw new Error(`${response.status}: ${await response.text()}`);
   const { choices }: { choices: [{ text: string }] } = JSON.parse(await response.text());
   return choices[0].text;
-}
-
-async function freePort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const address = server.address();
-  server.close();
-  await once(server, 'close');
-  if (address === null || typeof address === 'string') throw new Error('There is no free port.');
-  return address.port;
 }
 
 function files(root: string): string[] {

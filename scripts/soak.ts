@@ -2,6 +2,7 @@
 // It prints a row of its table as each sample is taken, so a run can be watched; the exit code tells the verdict.
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
+import { scrape } from './scrape.ts';
 import { startServerProcess } from './server-process.ts';
 import { runTraffic } from './soak/traffic.ts';
 import { judge, type Sample, type Verdict } from './soak/verdict.ts';
@@ -57,7 +58,8 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     const watch = async (): Promise<void> => {
       while (performance.now() < until) {
         try {
-          const residentMib = await residentMemoryMib(server.url);
+          const metric = await scrape(server.url);
+          const residentMib = metric('process_resident_memory_bytes') / 2 ** 20;
           const sample = { minute: (performance.now() - startMs) / 60_000, residentMib, requests };
           samples.push(sample);
           options.onSample?.(sample);
@@ -73,11 +75,6 @@ export async function soak(options: SoakOptions): Promise<SoakResult> {
     // What was measured is worth more than a clean end.
     await server.stop().catch((error: unknown) => failures.push(String(error)));
   }
-}
-
-async function residentMemoryMib(url: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  return Number(/^process_resident_memory_bytes (.*)$/m.exec(text)?.[1]) / 2 ** 20;
 }
 
 async function main(): Promise<void> {

@@ -1,4 +1,5 @@
 // What a server must look like when nobody asks anything of it any more.
+import { scrape } from '../scrape.ts';
 
 const DEADLINE_MS = 15_000;
 const GAUGES = ['qsft_queue_depth', 'qsft_sequences_running'];
@@ -7,7 +8,7 @@ const GAUGES = ['qsft_queue_depth', 'qsft_sequences_running'];
 export async function expectQuiet(url: string): Promise<void> {
   const until = performance.now() + DEADLINE_MS;
   for (;;) {
-    const left = await Promise.all(GAUGES.map((gauge) => measure(url, gauge)));
+    const left = GAUGES.map(await scrape(url));
     const { status } = await fetch(`${url}/health/ready`);
     if (status === 200 && left.every((count) => count === 0)) return;
     if (performance.now() > until) {
@@ -16,11 +17,4 @@ export async function expectQuiet(url: string): Promise<void> {
     }
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
-}
-
-/** The sum over all labels. */
-export async function measure(url: string, name: string): Promise<number> {
-  const text = await (await fetch(`${url}/metrics`)).text();
-  const lines = text.matchAll(new RegExp(`^${name}(?:\\{.*\\})? (.*)$`, 'gm'));
-  return [...lines].reduce((sum, [, value]) => sum + Number(value), 0);
 }

@@ -6,6 +6,7 @@ import { fileURLToPath } from 'node:url';
 const ENTRY = fileURLToPath(new URL('../dist/main.js', import.meta.url));
 const START_TIMEOUT_MS = 60_000;
 const STOP_TIMEOUT_MS = 40_000;
+const MUTED_END = 'the server ended';
 
 export interface ServerProcess {
   /** Such as `http://127.0.0.1:41234`. */
@@ -38,15 +39,7 @@ export async function startServerProcess(
   child.stderr?.on('data', (chunk: Buffer) => {
     complaints += chunk.toString();
   });
-  const exited = exitOf(child);
-  const started = Promise.race([
-    announcedUrl(child),
-    exited.then((code) => {
-      throw new StartupError(complaints.trim(), code);
-    }),
-  ]);
-  const url = await within(child, START_TIMEOUT_MS, started, 'the server did not start');
-  return control(child, exited, url);
+  return serving(child, announcedUrl(child), () => complaints.trim());
 }
 
 /** A server whose output goes to a file, so that nothing but its port tells that it serves. */
@@ -55,16 +48,8 @@ export async function startMutedServerProcess(
   { port, output }: { readonly port: number; readonly output: number },
 ): Promise<ServerProcess> {
   const child = launch(['--port', String(port), ...flags], [], output);
-  const exited = exitOf(child);
-  const url = `http://127.0.0.1:${port}`;
-  const started = Promise.race([
-    answering(`${url}/health/ready`, child),
-    exited.then((code) => {
-      throw new StartupError('the server ended', code);
-    }),
-  ]);
-  await within(child, START_TIMEOUT_MS, started, 'the server did not start');
-  return control(child, exited, url);
+  const url = answeringUrl(child, `http://127.0.0.1:${port}`);
+  return serving(child, url, () => MUTED_END);
 }
 
 function launch(
@@ -76,11 +61,22 @@ function launch(
   return spawn(process.execPath, [...nodeFlags, ENTRY, ...flags], { stdio });
 }
 
-function exitOf(child: ChildProcess): Promise<number | null> {
-  return new Promise((resolve) => child.once('close', (code) => resolve(code)));
-}
-
-function control(child: ChildProcess, exited: Promise<number | null>, url: string): ServerProcess {
+/** Waits until it serves; where it ends instead, its complaints are the error's message. */
+async function serving(
+  child: ChildProcess,
+  announced: Promise<string>,
+  complaints: () => string,
+): Promise<ServerProcess> {
+  const exited = new Promise<number | null>((resolve) => {
+    child.once('close', (code) => resolve(code));
+  });
+  const started = Promise.race([
+    announced,
+    exited.then((code) => {
+      throw new StartupError(complaints(), code);
+    }),
+  ]);
+  const url = await within(child, START_TIMEOUT_MS, started, 'the server did not start');
   return {
     url,
     pid: child.pid ?? 0,
@@ -93,12 +89,13 @@ function control(child: ChildProcess, exited: Promise<number | null>, url: strin
   };
 }
 
-async function answering(url: string, child: ChildProcess): Promise<void> {
+async function answeringUrl(child: ChildProcess, url: string): Promise<string> {
   while (child.exitCode === null && child.signalCode === null) {
-    const response = await fetch(url).catch(() => null);
-    if (response?.ok) return;
+    const response = await fetch(`${url}/health/ready`).catch(() => null);
+    if (response?.ok) return url;
     await new Promise((resolve) => setTimeout(resolve, 50));
   }
+  throw new StartupError(MUTED_END, child.exitCode);
 }
 
 /** The start-up line is JSON with the address; later lines are read only so that the pipe stays empty. */

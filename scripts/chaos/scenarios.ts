@@ -1,5 +1,6 @@
 // What is done to a server, scenario by scenario. Each starts its own, sends requests meanwhile, and ends it.
 import { closeSync, openSync } from 'node:fs';
+import { setTimeout as pause } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { freePort } from '../free-port.ts';
 import { scrape } from '../scrape.ts';
@@ -34,7 +35,10 @@ export interface Scenario {
 const SLOTS = 4;
 const QUEUE = 24;
 const CAPACITY = SLOTS + QUEUE;
-const FLAGS = ['--threads', '1', '--max-sequences', '4', '--queue-limit', '24', '--max-n', '24'];
+const FLAGS = [
+  ...['--threads', '1', '--max-sequences', String(SLOTS)],
+  ...['--queue-limit', String(QUEUE), '--max-n', String(QUEUE)],
+];
 const CLIENTS = 8;
 /** Memory for JavaScript alone; the models' is beside it. */
 const LITTLE_MEMORY = ['--max-old-space-size=40', '--max-semi-space-size=1'];
@@ -191,7 +195,7 @@ async function clockJumps(setting: Setting): Promise<void> {
 
 async function memoryPressure(setting: Setting): Promise<void> {
   const heavy = (count: number): Sending => ({
-    body: body(setting, count, { n: 24, logprobs: 20, max_tokens: 40, stream: count % 2 === 0 }),
+    body: body(setting, count, { n: QUEUE, logprobs: 20, max_tokens: 40, stream: count % 2 === 0 }),
     ...(count % 4 === 0 ? { pauseMs: 200 } : {}),
   });
   await withServer(setting, LITTLE_MEMORY, async ({ url }) => {
@@ -272,8 +276,4 @@ async function every(ms: number, { seconds }: Setting, act: () => void): Promise
 
 function preload(name: string): string[] {
   return ['--import', fileURLToPath(new URL(`./preload/${name}.mjs`, import.meta.url))];
-}
-
-function pause(ms: number): Promise<void> {
-  return new Promise((resolve) => setTimeout(resolve, ms));
 }

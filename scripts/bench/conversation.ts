@@ -2,6 +2,7 @@
 // Fills in the tables of README.md beside this file and writes conversation.json.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { servedModel } from '../served-model.ts';
 import { startServerProcess } from '../server-process.ts';
 import { affordableSequences } from './cache-size.ts';
 import { manyTable, turnTable } from './conversation-tables.ts';
@@ -36,10 +37,8 @@ async function serve<T>(slots: number, measure: (endpoint: Endpoint) => Promise<
     Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
   );
   try {
-    const models: { data: [{ id: string }] } = JSON.parse(
-      await (await fetch(`${url}/v1/models`)).text(),
-    );
-    return await measure({ url, model: models.data[0].id });
+    const { id } = await servedModel(url);
+    return await measure({ url, model: id });
   } finally {
     await stop();
   }

@@ -1,4 +1,5 @@
 // The whole server as its clients see it: HTTP, server-sent events, text.
+import { servedModel } from '../served-model.ts';
 import { startServerProcess } from '../server-process.ts';
 import type { Contestant } from './contestant.ts';
 import { runLevel } from './load.ts';
@@ -22,14 +23,12 @@ export async function startServerContestant(settings: ServerSettings): Promise<C
   const server = await startServerProcess(
     Object.entries(flags).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
   );
-  const models: { data: [{ id: string }] } = JSON.parse(
-    await (await fetch(`${server.url}/v1/models`)).text(),
-  );
+  const { id } = await servedModel(server.url);
   return {
     async measure({ concurrency, promptTokens, answerTokens }) {
       const load = {
         url: server.url,
-        model: models.data[0].id,
+        model: id,
         prompt: () => promptText(randomPrompt(promptTokens)),
         maxTokens: answerTokens,
         seed: 0,

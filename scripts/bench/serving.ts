@@ -2,6 +2,7 @@
 // Without --url it serves --model itself, on a free port.
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { servedModel } from '../served-model.ts';
 import { startServerProcess } from '../server-process.ts';
 import { type LevelResult, type LoadOptions, runLevel } from './load.ts';
 
@@ -20,12 +21,10 @@ const { values: flags } = parseArgs({
 });
 
 async function benchmark(url: string): Promise<void> {
-  const models: { data: [{ id: string }] } = JSON.parse(
-    await (await fetch(`${url}/v1/models`)).text(),
-  );
+  const { id } = await servedModel(url);
   const options: LoadOptions = {
     url,
-    model: models.data[0].id,
+    model: id,
     prompt: () => flags.prompt,
     maxTokens: Number(flags['max-tokens']),
     seed: Number(flags.seed),

@@ -1,5 +1,6 @@
 // What a soak test asks of a server: every kind of request that leaves something behind when it is handled carelessly.
 // Each client plays one growing conversation, whose turns take the kinds in order.
+import { type ServedModel, servedModel } from '../served-model.ts';
 
 export interface Traffic {
   readonly url: string;
@@ -9,11 +10,6 @@ export interface Traffic {
   readonly onRequest: () => void;
   /** An answer that is not what the request should get, or none. */
   readonly onFailure: (message: string) => void;
-}
-
-interface Model {
-  readonly id: string;
-  readonly max_model_len: number;
 }
 
 interface Kind {
@@ -48,18 +44,15 @@ const answerTokens = 6;
 const TOO_MANY_REQUESTS = 429;
 
 export async function runTraffic(traffic: Traffic, until: number): Promise<void> {
-  const response = await fetch(`${traffic.url}/v1/models`);
-  const models: { data: [Model] } = JSON.parse(await response.text());
+  const model = await servedModel(traffic.url);
   await Promise.all(
-    Array.from({ length: traffic.clients }, (_, client) =>
-      converse(traffic, models.data[0], client, until),
-    ),
+    Array.from({ length: traffic.clients }, (_, client) => converse(traffic, model, client, until)),
   );
 }
 
 async function converse(
   traffic: Traffic,
-  model: Model,
+  model: ServedModel,
   client: number,
   until: number,
 ): Promise<void> {

@@ -1,5 +1,6 @@
 // What one replica can do, from a benchmark's timings: how long a decode step takes at each batch size, and how fast a prompt is read.
 import { z } from 'zod';
+import { median } from '../bench/statistics.ts';
 
 const timing = z.object({
   prefillSeconds: z.number().positive(),
@@ -34,8 +35,8 @@ export function capacityOf(results: Results, contestant: string): Capacity {
   }
   const levels = results.workloads.map((workload, index) => {
     const times = rounds[index] ?? [];
-    const prefillSeconds = median(times.map((time) => time.prefillSeconds));
-    const decodeSeconds = median(times.map((time) => time.seconds - time.prefillSeconds));
+    const prefillSeconds = measuredMedian(times.map((time) => time.prefillSeconds));
+    const decodeSeconds = measuredMedian(times.map((time) => time.seconds - time.prefillSeconds));
     return {
       batch: workload.concurrency,
       // The first token of each answer comes with its prompt.
@@ -45,7 +46,7 @@ export function capacityOf(results: Results, contestant: string): Capacity {
   });
   const ordered = levels.toSorted((one, other) => one.batch - other.batch);
   return {
-    prefillTokensPerSecond: median(ordered.map(({ prefillRate }) => prefillRate)),
+    prefillTokensPerSecond: measuredMedian(ordered.map(({ prefillRate }) => prefillRate)),
     steps: ordered.map(({ batch, seconds }) => ({ batch, seconds })),
   };
 }
@@ -61,10 +62,7 @@ export function stepSeconds({ steps }: Capacity, batch: number): number {
   return lower.seconds + share * (upper.seconds - lower.seconds);
 }
 
-function median(values: readonly number[]): number {
-  const sorted = values.toSorted((one, other) => one - other);
-  const middle = sorted[Math.floor((sorted.length - 1) / 2)];
-  const next = sorted[Math.floor(sorted.length / 2)];
-  if (middle === undefined || next === undefined) throw new Error('There is nothing measured.');
-  return (middle + next) / 2;
+function measuredMedian(values: readonly number[]): number {
+  if (values.length === 0) throw new Error('There is nothing measured.');
+  return median(values);
 }

@@ -7,7 +7,6 @@ import { mkdir, mkdtemp, readFile, rm } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { env } from 'node:process';
-
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { loadLibrary } from '../../src/onnx/library.ts';

@@ -37,7 +37,7 @@ function readJson(text: string, base: string): Wheel[] {
 }
 
 /** Links that carry no sha256 are left out: nothing is taken unverified. */
-export function readHtml(text: string, base: string): Wheel[] {
+function readHtml(text: string, base: string): Wheel[] {
   return [...text.matchAll(/href="([^"]+)#sha256=([0-9a-f]{64})"/g)].map(
     ([, href = '', sha256 = '']) => {
       const { href: url, pathname } = new URL(href.replaceAll('&amp;', '&'), base);

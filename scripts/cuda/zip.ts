@@ -2,7 +2,7 @@
 // encryption, no 64-bit sizes, methods "stored" and "deflate". The caller has verified the archive.
 import { createReadStream, createWriteStream } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
-import { Transform } from 'node:stream';
+import { PassThrough } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import { createInflateRaw } from 'node:zlib';
 
@@ -14,7 +14,7 @@ export interface ZipEntry {
   readonly offset: number;
 }
 
-const endSignature = 0x06054b50;
+const endSignature = Buffer.from('PK\x05\x06', 'latin1');
 const endBytes = 22;
 const longestComment = 65_535;
 const entrySignature = 0x02014b50;
@@ -26,10 +26,8 @@ export async function zipEntries(path: string): Promise<ZipEntry[]> {
   try {
     const { size } = await file.stat();
     const tail = await read(file, Math.max(0, size - endBytes - longestComment), size);
-    const end = tail.lastIndexOf(Buffer.from('PK\x05\x06', 'latin1'));
-    if (end < 0 || tail.readUInt32LE(end) !== endSignature) {
-      throw new Error(`${path} is no zip archive.`);
-    }
+    const end = tail.lastIndexOf(endSignature);
+    if (end < 0) throw new Error(`${path} is no zip archive.`);
     const directoryBytes = tail.readUInt32LE(end + 12);
     const start = tail.readUInt32LE(end + 16);
     return readDirectory(await read(file, start, start + directoryBytes), path);
@@ -46,7 +44,7 @@ export async function extractEntry(path: string, entry: ZipEntry, target: string
   // The local header's own name and extra field come before the data.
   const start = entry.offset + localBytes + local.readUInt16LE(26) + local.readUInt16LE(28);
   const bytes = createReadStream(path, { start, end: start + entry.compressedBytes - 1 });
-  const unpack = entry.isDeflated ? createInflateRaw() : new Transform({ transform: pass });
+  const unpack = entry.isDeflated ? createInflateRaw() : new PassThrough();
   await pipeline(bytes, unpack, createWriteStream(target, { mode: 0o644 }));
 }
 
@@ -73,12 +71,4 @@ async function read(file: FileHandle, start: number, end: number): Promise<Buffe
   const buffer = Buffer.alloc(end - start);
   await file.read(buffer, 0, buffer.length, start);
   return buffer;
-}
-
-function pass(
-  chunk: Buffer,
-  _: BufferEncoding,
-  done: (error: Error | null, data: Buffer) => void,
-): void {
-  done(null, chunk);
 }

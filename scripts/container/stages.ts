@@ -9,7 +9,6 @@ export interface Replayed {
   readonly root: string;
   readonly workingFolder: string;
   readonly environment: Readonly<Record<string, string>>;
-  readonly user: string | null;
   readonly command: readonly string[];
   readonly healthCheck: readonly string[];
 }
@@ -57,7 +56,6 @@ export class Replay {
     let state: Replayed = {
       workingFolder: '/',
       environment: {},
-      user: null,
       command: [],
       healthCheck: [],
       ...from,
@@ -77,8 +75,6 @@ export class Replay {
         return { workingFolder: text };
       case 'ENV':
         return { environment: { ...state.environment, ...readPairs(text) } };
-      case 'USER':
-        return { user: text };
       case 'CMD':
         return { command: readCommand(text) };
       case 'HEALTHCHECK':
@@ -89,6 +85,7 @@ export class Replay {
       case 'RUN':
         runShell(state, text);
         return {};
+      case 'USER':
       case 'LABEL':
       case 'EXPOSE':
         return {};

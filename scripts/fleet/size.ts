@@ -10,7 +10,6 @@ export interface Target {
 }
 
 export interface FleetSize {
-  readonly agents: number;
   readonly agentsPerReplica: number;
   readonly replicas: number;
   /** Of one replica, with its share of the agents. */
@@ -46,7 +45,7 @@ export function sizeFleet(
   const replicas = Math.ceil(agents / most);
   const agentsPerReplica = Math.ceil(agents / replicas);
   const load = loadOf(capacity, agentsPerReplica, habits, target);
-  return { agents, agentsPerReplica, replicas, load };
+  return { agentsPerReplica, replicas, load };
 }
 
 function loadOf(capacity: Capacity, agents: number, habits: AgentHabits, target: Target): Load {

@@ -23,8 +23,8 @@ from numpy.typing import NDArray
 
 from qsft.encoding import load_tokenizer
 from qsft.export.contract import STEP_FILE, graph_file
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, uniform
 from qsft.tasks.episodes import play
 from qsft.tasks.wordle.play import ANSWER_FORMAT, new_games
@@ -73,8 +73,7 @@ class DraftingPlayer:
         """Five letters to each prompt."""
         encode = self._tokenizer.encode
         texts = [encode(prompt, add_special_tokens=False).ids for prompt in prompts]
-        columns = weight_columns([self._weights] * len(texts))
-        extra = {name: column.numpy() for name, column in columns.items()}
+        extra = policy_inputs([self._weights] * len(texts))
         chunks = [Chunk(0, ids) for ids in texts]
         tokens: list[list[int]] = [[] for _ in texts]
         rows: list[tuple[Floats, Floats]] = []
@@ -120,8 +119,7 @@ def time_rounds(folder: Path, batch: int, drafts: Sequence[int], turns: int) -> 
     On the CPU, GroupQueryAttention takes several tokens after a past of one row alone, so the value
     model checks row after row.
     """
-    columns = weight_columns([step_weights(PolicyParameters())] * batch)
-    extra = {name: column.numpy() for name, column in columns.items()}
+    extra = policy_inputs([step_weights(PolicyParameters())] * batch)
     both = GraphRunner(folder / STEP_FILE, batch, CACHE_LENGTH)
     behavior = GraphRunner(folder / graph_file("behavior"), batch, CACHE_LENGTH)
     value = GraphRunner(folder / graph_file("value"), 1, CACHE_LENGTH)

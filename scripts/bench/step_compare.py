@@ -11,17 +11,12 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from qsft.export.contract import STEP_FILE
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 CACHE_LENGTH = 256
 PAST = 64  # tokens before a decoded one
 TOKEN = 2
-
-
-def extra_inputs(scored: int) -> dict[str, Array]:
-    columns = weight_columns([step_weights(PolicyParameters())] * scored)
-    return {name: column.numpy() for name, column in columns.items()}
 
 
 def seconds_of(
@@ -40,7 +35,7 @@ def smallest_seconds(
     """Of each graph, over all turns."""
     runners = [GraphRunner(graph, len(chunks), CACHE_LENGTH, threads) for graph in graphs]
     is_step = all(graph.name == STEP_FILE for graph in graphs)
-    extra = extra_inputs(len(scored)) if is_step else {}
+    extra = policy_inputs([step_weights(PolicyParameters())] * len(scored)) if is_step else {}
     smallest = [float("inf")] * len(graphs)
     for _ in range(turns):
         for index, runner in enumerate(runners):

@@ -14,8 +14,8 @@ import numpy as np
 import onnxruntime
 
 from qsft.export.contract import MANIFEST_FILE, STEP_FILE
-from qsft.export.graph_runner import Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 CACHE_LENGTH = 128
 WARM_UP_TURNS = 2
@@ -68,8 +68,7 @@ def time_in_turns(folder: Path, batch: int, turns: int) -> dict[str, list[float]
     runners = {
         name: ChangedRunner(folder / STEP_FILE, batch, change) for name, change in CHANGES.items()
     }
-    columns = weight_columns([step_weights(PolicyParameters())] * batch)
-    extra = {name: column.numpy() for name, column in columns.items()}
+    extra = policy_inputs([step_weights(PolicyParameters())] * batch)
     chunks = [Chunk(CACHE_LENGTH // 2, [2])] * batch
     seconds: dict[str, list[float]] = {name: [] for name in CHANGES}
     for turn in range(WARM_UP_TURNS + turns):

@@ -17,8 +17,8 @@ import onnxruntime
 import torch
 
 from qsft.export.contract import MANIFEST_FILE, MODEL_ROLES, STEP_FILE, weights_file
-from qsft.export.graph_runner import Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 CACHE_LENGTH = 128
 STEPS = 20
@@ -73,8 +73,7 @@ def operations_per_second() -> float:
 def profile(folder: Path, batch: int, threads: int) -> dict[str, float]:
     with TemporaryDirectory() as temporary:
         runner = ProfiledRunner(folder / STEP_FILE, batch, threads, Path(temporary) / "step")
-        columns = weight_columns([step_weights(PolicyParameters())] * batch)
-        extra = {name: column.numpy() for name, column in columns.items()}
+        extra = policy_inputs([step_weights(PolicyParameters())] * batch)
         for _ in range(STEPS):
             runner.run([Chunk(CACHE_LENGTH // 2, [2])] * batch, range(batch), extra)
         return runner.microseconds()

@@ -19,10 +19,10 @@ from peft import LoraConfig, get_peft_model
 
 from qsft.adapters import BASE_FOLDER, PROJECTIONS
 from qsft.export.contract import MODEL_ROLES, STEP_FILE, Precision, graph_file
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
 from qsft.export.options import ExportOptions
 from qsft.export.pipeline import export_policy
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 CACHE_LENGTH = 128
 RANK = 16
@@ -68,8 +68,7 @@ def graph_of(folder: Path, way: str) -> Path:
 
 
 def inputs_of(way: str, batch: int) -> dict[str, Array]:
-    columns = weight_columns([step_weights(PolicyParameters())] * batch)
-    return {} if way == "base" else {name: column.numpy() for name, column in columns.items()}
+    return {} if way == "base" else policy_inputs([step_weights(PolicyParameters())] * batch)
 
 
 def milliseconds(folder: Path, batch: int, threads: int, turns: int) -> dict[str, float]:

@@ -9,6 +9,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, USE_VALUE
+from qsft.policy.extraction import StepWeights, weight_columns
 
 Array = NDArray[np.generic]
 
@@ -21,6 +22,11 @@ class Chunk:
 
     past: int
     ids: Sequence[int]
+
+
+def policy_inputs(weights: Sequence[StepWeights]) -> dict[str, Array]:
+    """What a step graph takes beside the models' inputs: the policy of each scored position."""
+    return {name: column.numpy() for name, column in weight_columns(weights).items()}
 
 
 class GraphRunner:

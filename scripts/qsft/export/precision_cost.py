@@ -15,12 +15,12 @@ from qsft.encoding import load_tokenizer, load_trajectories
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import MODEL_ROLES, STEP_FILE
 from qsft.export.differences import divergence
-from qsft.export.graph_runner import GraphRunner
+from qsft.export.graph_runner import GraphRunner, policy_inputs
 from qsft.export.options import ExportOptions, PrecisionCost
 from qsft.export.schedules import run_schedule, whole
 from qsft.export.torch_reference import torch_logits
 from qsft.export.verify import LONGEST, random_prompts
-from qsft.policy.extraction import extract, step_weights, weight_columns
+from qsft.policy.extraction import extract, step_weights
 
 TRAJECTORIES = 64  # of the held-out data, spread over it
 
@@ -53,8 +53,7 @@ def measure_cost(
         options.support_threshold,
     )
     runner = GraphRunner(folder / STEP_FILE, slots=1, cache_length=max(lengths))
-    columns = {name: column.numpy() for name, column in weight_columns(weights).items()}
-    outputs = run_schedule(runner, sample.prompts, whole(lengths), columns)
+    outputs = run_schedule(runner, sample.prompts, whole(lengths), policy_inputs(weights))
     actual = torch.from_numpy(outputs["scores"])
     kl = divergence(expected.scores[sample.decides], actual[sample.decides])
     return PrecisionCost(data=sample.data, tokens=int(sample.decides.sum()), kl=kl)

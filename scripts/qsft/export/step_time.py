@@ -12,8 +12,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from qsft.export.contract import MANIFEST_FILE, STEP_FILE
-from qsft.export.graph_runner import Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 WARM_UP_STEPS = 10
 LONGEST_CACHE = 256  # tokens a row
@@ -25,8 +25,7 @@ def step_seconds(folder: Path, batch: int, threads: int, steps: int) -> NDArray[
     cache_length = min(manifest["max_length"], LONGEST_CACHE)
     runner = GraphRunner(folder / STEP_FILE, batch, cache_length, threads)
     chunks = [Chunk(cache_length // 2, [0])] * batch
-    columns = weight_columns([step_weights(PolicyParameters())] * batch)
-    extra = {name: column.numpy() for name, column in columns.items()}
+    extra = policy_inputs([step_weights(PolicyParameters())] * batch)
     ends = [time.perf_counter()]
     for _ in range(WARM_UP_STEPS + steps):
         runner.run(chunks, range(batch), extra)

@@ -15,7 +15,7 @@ from torch import Tensor
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import LOGITS, MODEL_ROLES, STEP_FILE, ModelRole, graph_file
 from qsft.export.differences import check_limits, divergence, largest_difference, outputs_of
-from qsft.export.graph_runner import Array, GraphRunner
+from qsft.export.graph_runner import GraphRunner, policy_inputs
 from qsft.export.options import ExportError, ExportOptions, Verification
 from qsft.export.schedules import batched, chunked, run_schedule, whole
 from qsft.export.torch_reference import torch_logits
@@ -26,7 +26,6 @@ from qsft.policy.extraction import (
     extract,
     extract_behavior,
     step_weights,
-    weight_columns,
 )
 
 PROMPTS = 8
@@ -60,12 +59,12 @@ def verify_policy(
         row if far else replace(row, ratio=0.0)
         for row, far in zip(weights, _far_from_threshold(actual["behavior"], options), strict=True)
     ]
-    combined = run_schedule(runner, prompts, whole(lengths), _columns(jumping))
+    combined = run_schedule(runner, prompts, whole(lengths), policy_inputs(jumping))
     combined_reference = outputs_of(_extract(actual, jumping, options))
 
     smooth = [replace(row, ratio=0.0) for row in weights]
     at_once, *otherwise = [
-        run_schedule(runner, prompts, schedule, _columns(smooth))
+        run_schedule(runner, prompts, schedule, policy_inputs(smooth))
         for schedule in (whole(lengths), chunked(lengths), batched(lengths, DECODED))
     ]
     verification = Verification(
@@ -113,10 +112,6 @@ def _far_from_threshold(behavior_logits: Tensor, options: ExportOptions) -> list
     probabilities = extract_behavior(behavior_logits, options.reserved_token_ids).exp()
     distance = (probabilities / options.support_threshold - 1).abs()
     return [bool(far) for far in (distance > 1e-3).all(-1)]
-
-
-def _columns(weights: Sequence[StepWeights]) -> dict[str, Array]:
-    return {name: column.numpy() for name, column in weight_columns(weights).items()}
 
 
 def _extract(

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from small_models import FIXTURES
 
-from qsft.export.graph_runner import Chunk, GraphRunner
+from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
 from qsft.export.parity import parity
 from qsft.export.tiny import make_tiny_policy
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 # Tables of sines differ in their last bits from machine to machine; nothing else may.
 NEARLY = {"behavior.onnx.data", "value.onnx.data"}
@@ -75,7 +75,7 @@ def test_the_step_graph_gives_the_stored_distributions(tiny_policy: Path) -> Non
         outputs = runner.run(
             [Chunk(0, stored["prompt_ids"])],
             last,
-            {name: column.numpy() for name, column in weight_columns(weights).items()},
+            policy_inputs(weights),
         )
         log_policy = outputs["scores"] - outputs["log_normalizer"][:, None]
         for row, expected in enumerate(policies):

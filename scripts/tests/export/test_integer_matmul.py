@@ -12,12 +12,12 @@ from onnxruntime import InferenceSession
 from small_models import SHAPE, MakeCheckpoint, llama
 from transformers import AutoModelForCausalLM, PreTrainedConfig, Qwen2Config, Qwen3Config
 
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
 from qsft.export.integer_matmul import quantize_products, quantize_weight
 from qsft.export.options import ExportOptions
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 MODELS: dict[str, PreTrainedConfig] = {
     "llama tied": llama(tie_word_embeddings=True),
@@ -38,8 +38,7 @@ def int8_options() -> ExportOptions:
 def decode(folder: Path, others: Callable[[int], list[int]], rows: int) -> dict[str, Array]:
     """Prefill in a batch, decode in a batch; what the first row gives."""
     runner = GraphRunner(folder / "step.onnx", slots=rows, cache_length=32)
-    weights = [step_weights(PolicyParameters("kl", 64.0, "ratio"))] * rows
-    extra = {name: column.numpy() for name, column in weight_columns(weights).items()}
+    extra = policy_inputs([step_weights(PolicyParameters("kl", 64.0, "ratio"))] * rows)
     prompts = [PROMPT, *(others(row) for row in range(1, rows))]
     width = len(PROMPT)
     last = [row * width + width - 1 for row in range(rows)]

@@ -12,10 +12,10 @@ import pytest
 from small_models import MakeCheckpoint, llama
 
 from qsft.export.contract import STEP_FILE, Precision
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 PROMPT, DECODED, ROWS = 40, 3, 6
 OUTPUTS = ("scores", "behavior_logprobs", "value_probs", "log_normalizer", "kl", "argmax")
@@ -23,8 +23,7 @@ TOKENS = np.random.default_rng(0).integers(3, 58, (ROWS, PROMPT + DECODED)).toli
 
 
 def columns(rows: int) -> dict[str, Array]:
-    weights = weight_columns([step_weights(PolicyParameters("kl", 64.0))] * rows)
-    return {name: column.numpy() for name, column in weights.items()}
+    return policy_inputs([step_weights(PolicyParameters("kl", 64.0))] * rows)
 
 
 def answer(folder: Path, threads: int, chunk: int, rows: int) -> list[Array]:

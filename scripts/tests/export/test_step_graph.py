@@ -12,8 +12,8 @@ from onnxruntime import InferenceSession
 
 from qsft.export.combine_graph import combine_graph
 from qsft.export.differences import largest_difference, outputs_of
-from qsft.export.graph_runner import Chunk, GraphRunner
-from qsft.policy.extraction import PolicyParameters, extract, step_weights, weight_columns
+from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
+from qsft.policy.extraction import PolicyParameters, extract, step_weights
 
 SHARED_INPUTS = {
     "input_ids": (TensorProto.INT64, ["batch", "sequence"]),
@@ -117,7 +117,7 @@ def test_the_combination_is_the_references(scale: float) -> None:
     feeds = {
         "behavior_logits": behavior.numpy(),
         "value_logits": value.numpy(),
-        **{name: column.numpy() for name, column in weight_columns(weights).items()},
+        **policy_inputs(weights),
     }
     actual = dict(zip(names, session.run(names, feeds), strict=True))
     expected = extract(behavior, value, weights, (0, 7), 1e-3)
@@ -131,7 +131,7 @@ def test_without_the_value_model_a_step_is_bit_for_bit_that_of_beta_zero(
 ) -> None:
     runner = GraphRunner(tiny_policy / "step.onnx", slots=2, cache_length=16)
     behavior = step_weights(PolicyParameters("behavior"))
-    columns = {name: c.numpy() for name, c in weight_columns([behavior] * 2).items()}
+    columns = policy_inputs([behavior] * 2)
     chunks = [Chunk(0, [4, 10, 11]), Chunk(0, [4, 31, 8])]
     with_value = runner.run(chunks, [2, 5], columns)
     cache = {name: buffer.copy() for name, buffer in runner.caches.items()}
@@ -148,8 +148,7 @@ def test_without_the_value_model_its_cache_stays_and_does_no_harm(tiny_policy: P
     runner = GraphRunner(tiny_policy / "step.onnx", slots=1, cache_length=16)
     for name, buffer in runner.caches.items():
         buffer.fill(np.nan if name.startswith("value") else 0)
-    columns = weight_columns([step_weights(PolicyParameters("behavior", q="ratio"))])
-    extra = {name: column.numpy() for name, column in columns.items()}
+    extra = policy_inputs([step_weights(PolicyParameters("behavior", q="ratio"))])
     idle = extra | {"use_value": np.array(False)}
     runner.run([Chunk(0, [4])], [0], idle)
     for name, buffer in runner.caches.items():

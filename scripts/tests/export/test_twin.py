@@ -12,12 +12,12 @@ from transformers import PreTrainedConfig, Qwen2Config, Qwen3Config
 from twin_checkpoints import make_twin_checkpoint
 
 from qsft.export.contract import Precision
-from qsft.export.graph_runner import Array, Chunk, GraphRunner
+from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
 from qsft.export.options import ExportError
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
 from qsft.export.twin_quantize import Bits, quantize_blocks
-from qsft.policy.extraction import PolicyParameters, step_weights, weight_columns
+from qsft.policy.extraction import PolicyParameters, step_weights
 
 FAMILIES: dict[str, PreTrainedConfig] = {
     "llama tied": llama(tie_word_embeddings=True),
@@ -31,9 +31,9 @@ TWIN = replace(tiny_options(), twin=True)
 def run_once(folder: Path) -> dict[str, Array]:
     """Two prompts at once, all positions of the second scored."""
     runner = GraphRunner(folder / "step.onnx", slots=2, cache_length=32)
-    weights = weight_columns([step_weights(PolicyParameters("kl", 4.0))] * 5)
+    extra = policy_inputs([step_weights(PolicyParameters("kl", 4.0))] * 5)
     chunks = [Chunk(0, [3, 9, 27, 4, 12]), Chunk(0, [5, 25, 8, 40, 2])]
-    return runner.run(chunks, range(5, 10), {k: v.numpy() for k, v in weights.items()})
+    return runner.run(chunks, range(5, 10), extra)
 
 
 @pytest.mark.parametrize("family", FAMILIES)

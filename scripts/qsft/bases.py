@@ -25,11 +25,10 @@ from transformers.utils import cached_file
 from qsft.config import ConfigError, Precision, RunConfig
 from qsft.encoding import load_tokenizer
 from qsft.models import fresh_model
+from qsft.tokenizer_files import copy_tokenizer
 from qsft.tokenizer_repair import repair_gguf_tokenizer
 
 PACKAGE_PREFIX = "package:"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-CHAT_TEMPLATE_FILE = "chat_template.jinja"
 
 _DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16}
 
@@ -99,7 +98,7 @@ def randomized_base(base: str, seed: int) -> PreTrainedModel:
 def write_tokenizer(config: RunConfig, folder: Path) -> None:
     """Write the run's tokenizer into `folder`: that of `data.tokenizer`, else the base's."""
     if config.data.tokenizer is not None:
-        _copy_tokenizer(Path(config.data.tokenizer), folder)
+        copy_tokenizer(Path(config.data.tokenizer), folder)
     elif config.model.base is not None:
         save_base_tokenizer(config.model.base, folder)
     else:
@@ -141,13 +140,6 @@ def end_of_sequence_ids(model: PreTrainedModel) -> tuple[int, ...]:
     if ids is None:
         return ()
     return tuple(ids) if isinstance(ids, list) else (ids,)
-
-
-def _copy_tokenizer(source: Path, folder: Path) -> None:
-    for name in TOKENIZER_FILES:
-        shutil.copyfile(source / name, folder / name)
-    if (source / CHAT_TEMPLATE_FILE).exists():
-        shutil.copyfile(source / CHAT_TEMPLATE_FILE, folder / CHAT_TEMPLATE_FILE)
 
 
 def _may_be_base(source: str) -> bool:

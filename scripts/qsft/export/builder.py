@@ -18,8 +18,9 @@ import onnx
 from onnx import ModelProto
 from transformers import AutoConfig
 
-from qsft.export.contract import CUDA_PRECISIONS, TOKENIZER_FILES, Precision
+from qsft.export.contract import CUDA_PRECISIONS, Precision
 from qsft.export.options import ExportError
+from qsft.tokenizer_files import TOKENIZER_FILES
 
 CONFIG_FILE = "config.json"
 

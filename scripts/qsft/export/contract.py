@@ -50,5 +50,3 @@ def weights_file(role: ModelRole) -> str:
 
 STEP_FILE = "step.onnx"
 MANIFEST_FILE = "policy.json"
-TOKENIZER_FILES = ("tokenizer.json", "tokenizer_config.json")
-CHAT_TEMPLATE_FILE = "chat_template.jinja"

@@ -1,6 +1,5 @@
 """The export: build, adapt, compose, verify, write. Nothing is left behind unless it verifies."""
 
-import shutil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -11,10 +10,8 @@ from qsft.export.builder import DecoderShape, build_decoder
 from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
-    CHAT_TEMPLATE_FILE,
     MODEL_ROLES,
     STEP_FILE,
-    TOKENIZER_FILES,
     TWIN_PRECISIONS,
     ModelRole,
     Precision,
@@ -29,6 +26,7 @@ from qsft.export.precision_cost import measure_cost
 from qsft.export.step_graph import compose_step
 from qsft.export.twin import build_twin
 from qsft.export.verify import verify_policy
+from qsft.tokenizer_files import TOKENIZER_FILES, copy_tokenizer
 
 
 def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> ExportReport:
@@ -64,7 +62,7 @@ def _export_models(
             shapes = _write_twin_graphs(checkpoint, folder, options)
         else:
             shapes = _write_graphs(merged, folder, options)
-        _copy_tokenizer(checkpoint, folder)
+        copy_tokenizer(checkpoint, folder)
         verification = verify_policy(merged, folder, options, shapes["behavior"])
         cost = None
         if options.precision != "fp32":
@@ -129,11 +127,3 @@ def _write_twin_graphs(
 
 def _save(model: ModelProto, path: Path) -> None:
     path.write_bytes(model.SerializeToString(deterministic=True))
-
-
-def _copy_tokenizer(checkpoint: Path, folder: Path) -> None:
-    for name in TOKENIZER_FILES:
-        shutil.copyfile(checkpoint / name, folder / name)
-    template = checkpoint / CHAT_TEMPLATE_FILE
-    if template.exists():
-        shutil.copyfile(template, folder / CHAT_TEMPLATE_FILE)

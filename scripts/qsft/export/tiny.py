@@ -9,13 +9,14 @@ from tempfile import TemporaryDirectory
 
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from qsft.export.contract import CHAT_TEMPLATE_FILE, MODEL_ROLES, ModelRole
+from qsft.export.contract import MODEL_ROLES, ModelRole
 from qsft.export.options import ExportOptions, ExportReport
 from qsft.export.pipeline import export_policy
 from qsft.export.random_weights import draw_weights
 from qsft.policy.extraction import PolicyParameters
 from qsft.tasks.wordle.game import HEADER
 from qsft.tasks.wordle.tokenizer import EOS, RESERVED, build_tokenizer, save_tokenizer
+from qsft.tokenizer_files import CHAT_TEMPLATE_FILE
 
 SEEDS: dict[ModelRole, int] = {"behavior": 1, "value": 2}
 # Far above a trained model's spread: otherwise every distribution would be nearly uniform.

@@ -11,6 +11,7 @@ import importlib.util
 import json
 import shutil
 from pathlib import Path
+from typing import NamedTuple
 
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from transformers import LlamaConfig, LlamaForCausalLM
@@ -21,7 +22,19 @@ from qsft.export.options import ExportOptions
 from qsft.export.pipeline import export_policy
 from qsft.export.random_weights import draw_weights
 
+
+class Shape(NamedTuple):
+    """Of a Llama."""
+
+    width: int
+    inner_width: int
+    layers: int
+    heads: int
+    kv_heads: int
+
+
 OUT = Path(__file__).parents[1] / "out" / "bench"
+SMOLLM2_135M = Shape(576, 1536, 30, 9, 3)
 VOCABULARY = 49_152
 RESERVED = {"<eos>": 0, "<leftover>": 1}
 SEEDS: dict[ModelRole, int] = {"behavior": 1, "value": 2}
@@ -30,15 +43,15 @@ PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
 GENAI_PRECISIONS: tuple[Precision, ...] = ("fp32", "int4")
 
 
-def random_model(role: ModelRole) -> LlamaForCausalLM:
+def random_model(role: ModelRole, shape: Shape = SMOLLM2_135M) -> LlamaForCausalLM:
     """The same weights on every machine: numpy's generator, not torch's."""
     config = LlamaConfig(
         vocab_size=VOCABULARY,
-        hidden_size=576,
-        intermediate_size=1536,
-        num_hidden_layers=30,
-        num_attention_heads=9,
-        num_key_value_heads=3,
+        hidden_size=shape.width,
+        intermediate_size=shape.inner_width,
+        num_hidden_layers=shape.layers,
+        num_attention_heads=shape.heads,
+        num_key_value_heads=shape.kv_heads,
         max_position_embeddings=2048,
         tie_word_embeddings=True,
         bos_token_id=None,
@@ -62,9 +75,9 @@ def save_tokenizer(folder: Path) -> None:
     (folder / "tokenizer_config.json").write_text(json.dumps(config) + "\n")
 
 
-def make_checkpoint(checkpoint: Path) -> None:
+def make_checkpoint(checkpoint: Path, shape: Shape = SMOLLM2_135M) -> None:
     for role in MODEL_ROLES:
-        random_model(role).save_pretrained(checkpoint / role)
+        random_model(role, shape).save_pretrained(checkpoint / role)
     save_tokenizer(checkpoint)
 
 

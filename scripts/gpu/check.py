@@ -33,26 +33,10 @@ def answers(url: str, model: str) -> tuple[list[float], list[list[str]]]:
         text = prompt(seed, PROMPT_TOKENS)
         wanted = {"prompt": text, "continuations": [prompt(1000 + seed, PARITY_TOKENS)]}
         scored = post(url, "/v1/score", {"model": model} | wanted)
-        scores.append(_find(scored, "logprob") / PARITY_TOKENS)
+        scores.append(scored["data"][0]["logprob"] / PARITY_TOKENS)
         body = {"model": model, "prompt": text, "max_tokens": PARITY_TOKENS, "temperature": 0}
         greedy.append(post(url, "/v1/completions", body)["choices"][0]["text"].split())
     return scores, greedy
-
-
-def _find(value: Any, key: str) -> float:
-    """The first number of this name, from the outside in."""
-    level = [value]
-    while level:
-        for entry in level:
-            if isinstance(entry, dict) and isinstance(entry.get(key), (int, float)):
-                return float(entry[key])
-        level = [
-            inner
-            for entry in level
-            for inner in (entry.values() if isinstance(entry, dict) else entry)
-            if isinstance(inner, (dict, list))
-        ]
-    raise KeyError(key)
 
 
 def compare(

@@ -1,6 +1,5 @@
 """Checkpoints of two random adapters on one random base, as training writes them."""
 
-from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -10,8 +9,6 @@ from transformers import AutoModelForCausalLM, PreTrainedConfig
 from qsft.adapters import BASE_FOLDER, PROJECTIONS
 from qsft.export.contract import MODEL_ROLES
 from qsft.tasks.wordle.tokenizer import save_tokenizer
-
-MakeTwin = Callable[..., Path]
 
 
 def make_twin_checkpoint(folder: Path, config: PreTrainedConfig, **lora: object) -> Path:

@@ -5,13 +5,13 @@ python bench/step_options.py out/bench/int4 --batch 1 8 32    # from scripts/
 
 import argparse
 import json
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
+from step_compare import seconds_of
 
 from qsft.export.contract import MANIFEST_FILE, STEP_FILE
 from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
@@ -73,12 +73,9 @@ def time_in_turns(folder: Path, batch: int, turns: int) -> dict[str, list[float]
     seconds: dict[str, list[float]] = {name: [] for name in CHANGES}
     for turn in range(WARM_UP_TURNS + turns):
         for name, runner in runners.items():
-            # The threads of the session before may still be spinning in its first run.
-            runner.run(chunks, range(batch), extra)
-            started = time.perf_counter()
-            runner.run(chunks, range(batch), extra)
+            taken = seconds_of(runner, chunks, range(batch), extra)
             if turn >= WARM_UP_TURNS:
-                seconds[name].append(time.perf_counter() - started)
+                seconds[name].append(taken)
     return seconds
 
 

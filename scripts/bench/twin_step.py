@@ -10,12 +10,12 @@ import argparse
 import shutil
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import torch
 from make_model import OUT, RESERVED, random_model, save_tokenizer
 from peft import LoraConfig, get_peft_model
+from step_compare import seconds_of
 
 from qsft.adapters import BASE_FOLDER, PROJECTIONS
 from qsft.export.contract import MODEL_ROLES, STEP_FILE, Precision, graph_file
@@ -80,13 +80,9 @@ def milliseconds(folder: Path, batch: int, threads: int, turns: int) -> dict[str
     fastest = dict.fromkeys(WAYS, float("inf"))
     for turn in range(WARM_UP_TURNS + turns):
         for way, runner in runners.items():
-            extra = inputs_of(way, batch)
-            # The threads of the session before may still be spinning in its first run.
-            runner.run(chunks, range(batch), extra)
-            started = time.perf_counter()
-            runner.run(chunks, range(batch), extra)
+            seconds = seconds_of(runner, chunks, range(batch), inputs_of(way, batch))
             if turn >= WARM_UP_TURNS:
-                fastest[way] = min(fastest[way], (time.perf_counter() - started) * 1e3)
+                fastest[way] = min(fastest[way], seconds * 1e3)
     return fastest
 
 

@@ -18,7 +18,7 @@ from transformers import LlamaConfig, LlamaForCausalLM
 
 from qsft.export.builder import build_decoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
-from qsft.export.options import ExportOptions
+from qsft.export.options import ExportOptions, ExportReport
 from qsft.export.pipeline import export_policy
 from qsft.export.random_weights import draw_weights
 
@@ -81,17 +81,20 @@ def make_checkpoint(checkpoint: Path, shape: Shape = SMOLLM2_135M) -> None:
     save_tokenizer(checkpoint)
 
 
-def make_policy(checkpoint: Path, precision: Precision, out: Path) -> None:
+def make_policy(
+    checkpoint: Path, precision: Precision, out: Path, twin: bool = False
+) -> ExportReport:
     """What this project serves."""
     options = ExportOptions(
         id=f"bench-{precision}",
         eos_token_ids=(RESERVED["<eos>"],),
         reserved_token_ids=tuple(RESERVED.values()),
         precision=precision,
+        twin=twin,
         training={"task": "none", "note": "random weights, for benchmarks"},
         replace=True,
     )
-    export_policy(checkpoint, out, options)
+    return export_policy(checkpoint, out, options)
 
 
 def make_genai(checkpoint: Path, precision: Precision, out: Path) -> None:

@@ -13,15 +13,13 @@ import sys
 from pathlib import Path
 
 import torch
-from make_model import OUT, RESERVED, random_model, save_tokenizer
+from make_model import OUT, make_policy, random_model, save_tokenizer
 from peft import LoraConfig, get_peft_model
 from step_compare import seconds_of
 
 from qsft.adapters import BASE_FOLDER, PROJECTIONS
 from qsft.export.contract import MODEL_ROLES, STEP_FILE, Precision, graph_file
 from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
-from qsft.export.options import ExportOptions
-from qsft.export.pipeline import export_policy
 from qsft.policy.extraction import PolicyParameters, step_weights
 
 CACHE_LENGTH = 128
@@ -46,16 +44,7 @@ def make_checkpoint(checkpoint: Path) -> None:
 def make_folders(checkpoint: Path, precision: Precision, out: Path) -> None:
     """The twin, two whole models, and the base: the behavior of a twin whose adapters are gone."""
     for twin in (True, False):
-        options = ExportOptions(
-            id=f"twin-{precision}",
-            eos_token_ids=(RESERVED["<eos>"],),
-            reserved_token_ids=tuple(RESERVED.values()),
-            precision=precision,
-            twin=twin,
-            training={"task": "none", "note": "random weights, for benchmarks"},
-            replace=True,
-        )
-        report = export_policy(checkpoint, out / ("twin" if twin else "whole"), options)
+        report = make_policy(checkpoint, precision, out / ("twin" if twin else "whole"), twin)
         kl = {
             name: round(divergence.mean, 5) for name, divergence in report.verification.kl.items()
         }

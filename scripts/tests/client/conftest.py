@@ -17,7 +17,7 @@ CLIENTS = ROOT / ".venv-clients" / "bin"
 @pytest.fixture(scope="session")
 def server_url() -> Iterator[str]:
     if not ENTRY.exists():
-        pytest.skip("the server is not built")
+        pytest.skip("the server is not built: `npm run build`")
     command = ["node", str(ENTRY), "--port", "0", "--threads", "1", "--max-sequences", "4"]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as server:
         try:
@@ -35,5 +35,5 @@ def server_url() -> Iterator[str]:
 def client_programs() -> Path:
     """What requirements.txt beside this file installs, in an environment of its own."""
     if not CLIENTS.exists():
-        pytest.skip(f"there is no {CLIENTS}")
+        pytest.skip(f"there is no {CLIENTS}; `.ci/run` makes it of requirements.txt")
     return CLIENTS

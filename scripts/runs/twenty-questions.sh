@@ -10,9 +10,9 @@
 #   SCALE=0.02 GAMES=20 runs/twenty-questions.sh pretrained
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source runs/serve.sh
 
 readonly data=data/twenty-questions results=runs/twenty-questions-results.jsonl
-readonly url=http://127.0.0.1:8765
 readonly scale=${SCALE:-1} games=${GAMES:-500} data_games=${DATA_GAMES:-100000}
 
 make_data() {
@@ -53,18 +53,12 @@ evaluate_model() {
   (cd .. && npm run --silent build)
   touch "$results"
   sed -i.old "/\"policy\": \"$1\"/d" "$results" && rm "$results.old"
-  node ../dist/main.js --model "out/models/twenty-questions-$1" --port 8765 --log-level warn &
-  local server=$!
-  trap 'kill $server 2>/dev/null || true' EXIT
-  until curl -sf "$url/health/ready" >/dev/null; do
-    kill -0 $server
-    sleep 0.2
-  done
+  serve "out/models/twenty-questions-$1" play_all
+}
+
+play_all() {
   play --beta 0 1 4 16 64 256 1024
   play --extraction behavior --temperature 0.5 0
-  kill $server
-  wait $server || true
-  trap - EXIT
 }
 
 play() {

@@ -6,9 +6,9 @@
 #   cd scripts && pip install . && runs/wordle.sh evaluate    # evaluate ../models/wordle again
 set -euo pipefail
 cd "$(dirname "$0")/.."
+source runs/serve.sh
 
 readonly data=data/wordle out=out/wordle results=runs/wordle-results.jsonl
-readonly url=http://127.0.0.1:8765
 
 train() {
   qsft data wordle --out "$data" --games 2000000 --held-out 20000 --seed 0
@@ -16,23 +16,6 @@ train() {
   qsft train runs/wordle.toml --out "$out"
   qsft export "$out" ../models/wordle --replace --beta 4096 --eos '<eos>' --prompt-prefix $'Wordle:\n' \
     --chat-stop $'\n'
-}
-
-# serve MODEL COMMAND...: run a command while a server offers the model
-serve() {
-  local model=$1
-  shift
-  node ../dist/main.js --model "$model" --port 8765 --log-level warn &
-  local server=$!
-  trap 'kill $server 2>/dev/null || true' EXIT
-  until curl -sf "$url/health/ready" >/dev/null; do
-    kill -0 $server
-    sleep 0.2
-  done
-  "$@"
-  kill $server
-  wait $server || true
-  trap - EXIT
 }
 
 play() {

@@ -13,6 +13,7 @@ import { describePolicy, type PolicyDescription } from './engine/describe-policy
 import type { EngineOptions } from './engine/options.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
+import { closeServer } from './http/close-server.ts';
 import { Drain } from './http/drain.ts';
 import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
@@ -20,8 +21,8 @@ import { createLogger, type Logger } from './log.ts';
 import { createMetrics, type Metrics } from './metrics.ts';
 import type { Tracing } from './tracing.ts';
 
-/** How long answers already complete may take to reach their clients. */
-const FLUSH_TIMEOUT_MS = 1000;
+/** How long a collector may take to accept the last traces. */
+const TRACES_TIMEOUT_MS = 1000;
 
 interface Parts {
   readonly catalog: Catalog;
@@ -169,7 +170,7 @@ async function traces({ otlpEndpoint }: Config): Promise<Tracing | null> {
 async function sendTraces(tracing: Tracing | null, logger: Logger): Promise<void> {
   if (tracing === null) return;
   const sent = tracing.close().catch((err: unknown) => logger.warn({ err }, 'traces are lost'));
-  await Promise.race([sent, sleep(FLUSH_TIMEOUT_MS)]);
+  await Promise.race([sent, sleep(TRACES_TIMEOUT_MS)]);
 }
 
 function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
@@ -257,18 +258,6 @@ function stopOnSignal(stop: () => Promise<void>): void {
   };
   process.on('SIGTERM', onSignal);
   process.on('SIGINT', onSignal);
-}
-
-/** Lets complete answers reach their clients; a client that does not read them is left. */
-async function closeServer(server: Server): Promise<void> {
-  // Closing ends the connections that are idle now; those still sending become idle later.
-  const idle = setInterval(() => server.closeIdleConnections(), 20);
-  const timer = setTimeout(() => server.closeAllConnections(), FLUSH_TIMEOUT_MS);
-  await new Promise<void>((resolve) => {
-    server.close(() => resolve());
-  });
-  clearInterval(idle);
-  clearTimeout(timer);
 }
 
 function fail(error: unknown): never {

@@ -122,7 +122,7 @@ async function reload(setting: Setting): Promise<void> {
 /** Clients that look at readiness, as load balancers do, and go on until it has said no. */
 async function terminate(setting: Setting): Promise<void> {
   const server = await startServerProcess([
-    ...['--model', setting.model, '--drain-delay-ms', '2000', '--shutdown-timeout-ms', '20000'],
+    ...['--model', setting.model, '--drain-delay-ms', '500', '--shutdown-timeout-ms', '20000'],
     ...FLAGS,
   ]);
   let isReady = true;

@@ -8,6 +8,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Tracing } from '../tracing.ts';
 import { allowOrigins, refuseOtherOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
+import { closeWhenDraining } from './close-when-draining.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
 import { limitBody } from './limit-body.ts';
@@ -57,6 +58,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   }
 
   app.use(requestId());
+  app.use(closeWhenDraining(drain));
   app.use(observeRequests(metrics, logger, drain, services.tracing));
   const { keys, corsOrigin } = services.access;
   if (corsOrigin !== null) app.use(allowOrigins(corsOrigin));

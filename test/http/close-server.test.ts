@@ -1,0 +1,95 @@
+import { once } from 'node:events';
+import { createServer, get, type IncomingMessage, type Server } from 'node:http';
+import { type AddressInfo, connect, type Socket } from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterEach, describe, expect, it } from 'vitest';
+import { closeServer } from '../../src/http/close-server.ts';
+import { createNodeServer } from '../../src/http/node-server.ts';
+import { withDeadline } from '../deadline.ts';
+
+const LONGEST_MS = 4000;
+
+const releases: (() => void)[] = [];
+afterEach(() => {
+  for (const release of releases.splice(0)) release();
+});
+
+async function listening(server: Server): Promise<number> {
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  releases.push(() => server.close().closeAllConnections());
+  return (server.address() as AddressInfo).port;
+}
+
+function refusing(): Server {
+  return createServer((_, response) => response.writeHead(503, { connection: 'close' }).end());
+}
+
+async function open(port: number): Promise<Socket> {
+  const socket = connect(port, '127.0.0.1');
+  releases.push(() => socket.destroy());
+  await once(socket, 'connect');
+  return socket;
+}
+
+/** On a connection of its own. */
+async function statusAt(port: number): Promise<number | undefined> {
+  const request = get({ port, host: '127.0.0.1', agent: false });
+  const [response] = (await once(request, 'response')) as [IncomingMessage];
+  response.resume();
+  return response.statusCode;
+}
+
+describe('closing a server', () => {
+  it('answers who comes meanwhile, and ends when nobody does any more', async () => {
+    const server = refusing();
+    const port = await listening(server);
+    const closed = closeServer(server);
+    for (let count = 0; count < 5; count += 1) {
+      expect(await statusAt(port)).toBe(503);
+      await sleep(60);
+    }
+    await withDeadline('the server to close', closed);
+    await expect(statusAt(port)).rejects.toMatchObject({ code: 'ECONNREFUSED' });
+  });
+
+  it('does not wait for ever for clients that never stop coming', async () => {
+    const server = refusing();
+    const port = await listening(server);
+    let isOpen = true;
+    const coming = (async () => {
+      while (isOpen) await statusAt(port).catch(() => {});
+    })();
+    await withDeadline('the server to close', closeServer(server), LONGEST_MS);
+    isOpen = false;
+    await coming;
+  });
+
+  it('answers one that connected before it ended and speaks only now', async () => {
+    const server = refusing();
+    const socket = await open(await listening(server));
+    const answer = once(socket, 'data');
+    const closed = closeServer(server);
+    await sleep(500);
+    expect(server.listening).toBe(false);
+    socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
+    expect(String(await withDeadline('the answer', answer))).toMatch(/^HTTP\/1\.1 503 /);
+    await withDeadline('the server to close', closed);
+  });
+
+  it.each([
+    ['says nothing', null],
+    ['never finishes its TLS handshake', 'test/fixtures/tls/first'],
+  ])('does not wait for ever for a connection that %s', async (_, tls) => {
+    const { server } = createNodeServer(() => new Response(), {
+      tlsCert: tls && `${tls}.crt`,
+      tlsKey: tls && `${tls}.key`,
+      maxHeaderBytes: 2048,
+      maxConnections: 100,
+      receiveTimeoutMs: 60_000,
+      maxRequestSeconds: 60,
+    });
+    await open(await listening(server));
+    await withDeadline('the server to close', closeServer(server), LONGEST_MS);
+  });
+});

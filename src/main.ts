@@ -11,6 +11,7 @@ import { readCommandLine } from './config/command-line.ts';
 import type { Config } from './config/settings.ts';
 import { describePolicy, type PolicyDescription } from './engine/describe-policy.ts';
 import type { EngineOptions } from './engine/options.ts';
+import { TokenQuota } from './engine/token-quota.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { closeServer } from './http/close-server.ts';
@@ -31,9 +32,11 @@ interface Parts {
 }
 
 function wire(config: Config, logger: Logger): Parts {
+  const tokenQuota = new TokenQuota(config.keyTokensPerMinute);
   const open: Parts['open'] = ({ folder }) =>
     openPolicy({
       engine: engineOptions(config, folder),
+      tokenQuota,
       toolParser: config.toolParser,
       maxPromptChars: config.maxPromptChars,
       grammarTimeoutMs: config.grammarTimeoutMs,
@@ -154,8 +157,6 @@ function engineOptions(config: Config, modelFolder: string): EngineOptions {
     prefixCache: config.prefixCache === 'on',
     queueLimit: config.queueLimit,
     queueTokens: config.queueTokens,
-    keyRequests: config.keyRequests,
-    keyTokensPerMinute: config.keyTokensPerMinute,
   };
 }
 

@@ -30,10 +30,10 @@ export async function startEngineContestant(settings: EngineSettings): Promise<C
     prefixCache: false,
     queueLimit: maxSequences,
     queueTokens: Number.MAX_SAFE_INTEGER,
-    keyRequests: 0,
-    keyTokensPerMinute: 0,
   };
-  const engine = await startEngine(options, (workerData) => new Worker(workerUrl, { workerData }));
+  const engine = await startEngine(options, {
+    launch: (workerData) => new Worker(workerUrl, { workerData }),
+  });
   return {
     measure: (workload) => measure(engine, workload, settings.temperature),
     stop: () => engine.close(),

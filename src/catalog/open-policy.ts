@@ -4,6 +4,7 @@ import { createConstraints } from '../constraint/client.ts';
 import { type HealthChange, startEngine } from '../engine/client.ts';
 import type { StepReport } from '../engine/messages.ts';
 import type { EngineOptions } from '../engine/options.ts';
+import type { TokenQuota } from '../engine/token-quota.ts';
 import { createChat } from '../generation/chat.ts';
 import { loadChatTemplate } from '../generation/chat-template.ts';
 import { createGenerator } from '../generation/generator.ts';
@@ -17,6 +18,8 @@ import { warmUp } from './warm-up.ts';
 
 export interface OpenPolicyOptions {
   readonly engine: EngineOptions;
+  /** Shared by all policies of a server. */
+  readonly tokenQuota: TokenQuota;
   readonly toolParser: ToolCallFormat | 'auto' | 'none';
   readonly maxPromptChars: number;
   /** How long a grammar may take to compile. */
@@ -34,7 +37,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
   const { observer, toolParser, maxPromptChars } = options;
   const tokenizer = await loadTokenizer(modelFolder);
   const template = await loadChatTemplate(modelFolder, tokenizer.config);
-  const engine = await startEngine(options.engine);
+  const engine = await startEngine(options.engine, { tokenQuota: options.tokenQuota });
   try {
     await warmUp(engine);
     engine.onStep(options.onStep);

@@ -4,6 +4,7 @@ import type { PolicyManifest } from '../policy/manifest.ts';
 import type { EngineModel, SequenceEvent, SequenceRequest, StepReport } from './messages.ts';
 import { openWorker } from './open-worker.ts';
 import type { EngineOptions } from './options.ts';
+import { TokenQuota } from './token-quota.ts';
 import { WorkerEngine } from './worker-engine.ts';
 
 /** A sequence to decode; the engine gives it its id. */
@@ -23,7 +24,7 @@ export interface Engine {
   readonly inFlight: { readonly waiting: number; readonly running: number };
   /**
    * Submits all of `inputs` or none: throws ServerError `queue_full` or `quota_exceeded`, before anything is
-   * returned, when they would not fit the queue or their caller's quota. Streams come back in the order of `inputs`; each ends after exactly one finish event.
+   * returned, when they would not fit the queue or their caller has no tokens left. Streams come back in the order of `inputs`; each ends after exactly one finish event.
    * Aborting `signal` cancels every one of them; leaving one stream's loop early cancels that one alone.
    */
   generate(
@@ -45,14 +46,18 @@ function launchWorker(options: EngineOptions): Worker {
   return new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
 }
 
-/**
- * Rejects with one sentence when the policy cannot be served as asked. A worker that dies later is replaced by another
- * that `launch` gives; tests give one of their own.
- */
+export interface EngineSurroundings {
+  /** Shared by all engines of a server; left out, no key has a limit. */
+  readonly tokenQuota?: TokenQuota;
+  /** Gives the worker, and its successors when one has died. Tests give one of their own. */
+  readonly launch?: (options: EngineOptions) => Worker;
+}
+
+/** Rejects with one sentence when the policy cannot be served as asked. A worker that dies later is replaced. */
 export async function startEngine(
   options: EngineOptions,
-  launch: (options: EngineOptions) => Worker = launchWorker,
+  { tokenQuota = new TokenQuota(0), launch = launchWorker }: EngineSurroundings = {},
 ): Promise<Engine> {
   const open = () => openWorker(launch(options));
-  return new WorkerEngine(await open(), open, options);
+  return new WorkerEngine(await open(), open, options, tokenQuota);
 }

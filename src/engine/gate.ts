@@ -1,11 +1,11 @@
-// Who gets in: every bound of the queue and every quota of a caller, checked and counted in one place.
+// Who gets in: every bound of the queue, and the caller's tokens a minute, checked and counted in one place.
 import { ServerError } from '../errors.ts';
 import type { SequenceInput } from './client.ts';
 import { FinishRate } from './finish-rate.ts';
 import type { EngineModel } from './messages.ts';
-import { type QuotaLimits, Quotas } from './quotas.ts';
+import type { TokenQuota } from './token-quota.ts';
 
-export interface GateLimits extends QuotaLimits {
+export interface GateLimits {
   /** Most sequences that may wait for a slot. */
   readonly queueLimit: number;
   /** Most prompt tokens of sequences that have not begun to answer, where some wait. */
@@ -15,23 +15,27 @@ export interface GateLimits extends QuotaLimits {
 /** A request that got in: all its sequences. */
 export interface Visit {
   readonly caller: string | null;
-  readonly sinceMs: number;
   sequences: number;
 }
 
 export class Gate {
   readonly #limits: GateLimits;
   readonly #slots: number;
-  readonly #quotas: Quotas;
+  readonly #tokenQuota: TokenQuota;
   readonly #rate = new FinishRate();
   readonly #nowMs: () => number;
   #inFlight = 0;
   #waitingTokens = 0;
 
-  constructor(limits: GateLimits, { maxSequences }: EngineModel, nowMs = () => performance.now()) {
+  constructor(
+    limits: GateLimits,
+    { maxSequences }: EngineModel,
+    tokenQuota: TokenQuota,
+    nowMs = () => performance.now(),
+  ) {
     this.#limits = limits;
     this.#slots = maxSequences;
-    this.#quotas = new Quotas(limits);
+    this.#tokenQuota = tokenQuota;
     this.#nowMs = nowMs;
   }
 
@@ -41,11 +45,12 @@ export class Gate {
     const caller = inputs[0]?.caller ?? null;
     const tokens = inputs.reduce((sum, { promptIds }) => sum + promptIds.length, 0);
     this.#checkQueue(inputs.length, tokens, nowMs);
-    this.#quotas.enter(caller, distinctPromptTokens(inputs), nowMs);
+    this.#tokenQuota.check(caller, nowMs);
+    this.#tokenQuota.spend(caller, distinctPromptTokens(inputs));
     this.#inFlight += inputs.length;
     this.#waitingTokens += tokens;
     this.#rate.record(nowMs, this.#inFlight);
-    return { caller, sinceMs: nowMs, sequences: inputs.length };
+    return { caller, sequences: inputs.length };
   }
 
   /** A sequence's first event, be it its last too. */
@@ -55,7 +60,7 @@ export class Gate {
 
   /** An answer has grown by one. */
   token({ caller }: Visit): void {
-    this.#quotas.spendToken(caller);
+    this.#tokenQuota.spend(caller, 1);
   }
 
   /** One sequence of the visit has ended. */
@@ -64,7 +69,6 @@ export class Gate {
     this.#inFlight -= 1;
     this.#rate.record(nowMs, this.#inFlight, 1);
     visit.sequences -= 1;
-    if (visit.sequences === 0) this.#quotas.leave(visit.caller, nowMs - visit.sinceMs);
   }
 
   #checkQueue(added: number, addedTokens: number, nowMs: number): void {

@@ -24,10 +24,6 @@ export const engineOptionsSchema = z.object({
   queueLimit: z.int().nonnegative(),
   /** Most prompt tokens that may wait while sequences wait. */
   queueTokens: z.int().positive(),
-  /** Requests one caller may have in flight; 0 sets no limit. */
-  keyRequests: z.int().nonnegative(),
-  /** Tokens of prompts and answers one caller may use a minute; 0 sets no limit. */
-  keyTokensPerMinute: z.int().nonnegative(),
 });
 
 export type EngineOptions = z.infer<typeof engineOptionsSchema>;

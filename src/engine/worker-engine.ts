@@ -8,6 +8,7 @@ import type { EngineModel, FromWorker, SequenceEvent, StepReport, ToWorker } fro
 import type { OpenWorker } from './open-worker.ts';
 import { SequenceStream } from './sequence-stream.ts';
 import { SupervisedWorker } from './supervised-worker.ts';
+import type { TokenQuota } from './token-quota.ts';
 
 interface InFlight {
   readonly stream: SequenceStream;
@@ -30,10 +31,15 @@ export class WorkerEngine implements Engine {
   #nextId = 0;
   #closing = false;
 
-  constructor(first: OpenWorker, reopen: () => Promise<OpenWorker>, limits: GateLimits) {
+  constructor(
+    first: OpenWorker,
+    reopen: () => Promise<OpenWorker>,
+    limits: GateLimits,
+    tokenQuota: TokenQuota,
+  ) {
     this.model = first.model;
     this.manifest = first.manifest;
-    this.#gate = new Gate(limits, first.model);
+    this.#gate = new Gate(limits, first.model, tokenQuota);
     const start = async () => this.#accept(await reopen());
     this.#worker = new SupervisedWorker(first.worker, start, {
       message: (message) => this.#receive(message),

@@ -1,5 +1,6 @@
 // The HTTP application: every route and what surrounds it. Built without listening, so tests drive it directly.
 import { type Context, Hono } from 'hono';
+import { every } from 'hono/combine';
 import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
@@ -8,6 +9,7 @@ import type { Metrics } from '../metrics.ts';
 import type { Tracing } from '../tracing.ts';
 import { allowOrigins, refuseOtherOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
+import { requestQuota } from './access/request-quota.ts';
 import { closeWhenDraining } from './close-when-draining.ts';
 import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
@@ -72,13 +74,14 @@ export function createApp(services: AppServices): Hono<AppEnv> {
     }),
   );
 
-  const bounded = limitBody(limits);
+  const quota = requestQuota(limits.keyRequests);
+  const bounded = every(quota, limitBody(limits));
   const generating = { ...services, onStreamFailure: reportFailure };
   app.post('/v1/completions', bounded, completions(generating));
   app.post('/v1/score', bounded, score(services));
   app.post('/tokenize', bounded, tokenize(services));
   app.post('/detokenize', bounded, detokenize(services));
-  app.get('/tokenizer_info', tokenizerInfo(services));
+  app.get('/tokenizer_info', quota, tokenizerInfo(services));
   app.post('/v1/chat/completions', bounded, chatCompletions(generating));
   app.post('/v1/responses', bounded, responses(generating));
   app.get('/v1/models', listModels(catalog));

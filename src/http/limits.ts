@@ -1,6 +1,8 @@
 // How much one request may ask for; the server's configuration sets each.
 export interface Limits {
   readonly maxBodyBytes: number;
+  /** Requests one key may have in flight; 0 sets no limit. */
+  readonly keyRequests: number;
   /** Longest a request may take. */
   readonly maxRequestSeconds: number;
   /** Bytes of a stream that its client may leave unread, and how long it may once they are as many. */

@@ -4,6 +4,7 @@ import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
 import { type Engine, startEngine } from '../../src/engine/client.ts';
+import type { EngineOptions } from '../../src/engine/options.ts';
 import { grammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
@@ -28,11 +29,10 @@ beforeAll(async () => {
     ...{ modelFolder: policy.folder, device: 'cpu', libraryPath: null, threads: 1 },
     ...{ maxSequences: 2, kvCacheBytes: null, maxLength: null, prefillChunk: 16 },
     ...{ prefixCache: true, queueLimit: 200, queueTokens: 1_000_000 },
-    ...{ keyRequests: 0, keyTokensPerMinute: 0 },
   };
-  engine = await startEngine(options, (workerData) => {
-    return new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
-  });
+  const launch = (workerData: EngineOptions) =>
+    new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
+  engine = await startEngine(options, { launch });
   const metrics = createMetrics(engine);
   const tokenizer = await loadTokenizer(policy.folder);
   constraints = createConstraints(

@@ -22,13 +22,11 @@ const options: EngineOptions = {
   prefixCache: true,
   queueLimit: 200,
   queueTokens: 1_000_000,
-  keyRequests: 0,
-  keyTokensPerMinute: 0,
 };
 
 function start(changes: Partial<EngineOptions> = {}, url = builtWorker): Promise<Engine> {
   const launch = (workerData: EngineOptions): Worker => new Worker(url, { workerData });
-  return withDeadline('the engine to start', startEngine({ ...options, ...changes }, launch));
+  return withDeadline('the engine to start', startEngine({ ...options, ...changes }, { launch }));
 }
 
 async function read(stream: AsyncIterable<SequenceEvent>): Promise<SequenceEvent[]> {

@@ -1,20 +1,16 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Gate, type GateLimits, type Visit } from '../../src/engine/gate.ts';
+import { TokenQuota } from '../../src/engine/token-quota.ts';
 import { ServerError } from '../../src/errors.ts';
 import { sequenceInput } from './inputs.ts';
 
 const MODEL = { device: 'cpu', maxSequences: 2, maxLength: 64, kvCacheBytes: 0 };
-const LIMITS: GateLimits = {
-  queueLimit: 3,
-  queueTokens: 100,
-  keyRequests: 0,
-  keyTokensPerMinute: 0,
-};
+const LIMITS: GateLimits = { queueLimit: 3, queueTokens: 100 };
 
-function gateWith(limits: Partial<GateLimits> = {}) {
+function gateWith(limits: Partial<GateLimits> = {}, tokenQuota = new TokenQuota(0)) {
   const clock = { nowMs: 1000 };
-  const gate = new Gate({ ...LIMITS, ...limits }, MODEL, () => clock.nowMs);
+  const gate = new Gate({ ...LIMITS, ...limits }, MODEL, tokenQuota, () => clock.nowMs);
   const enter = (count = 1, caller: string | null = 'a', promptTokens = 1): Visit => {
     const promptIds = Array.from({ length: promptTokens }, () => 4);
     return gate.enter(Array.from({ length: count }, () => sequenceInput({ caller, promptIds })));
@@ -76,39 +72,23 @@ describe('Gate', () => {
     expect((refusal().retryAfterMs ?? 0) / 1000).toBeCloseTo(20, 0);
   });
 
-  it("bounds one caller's requests in flight, not another's, nor those of nobody", () => {
-    const { gate, clock, enter, refusal } = gateWith({ keyRequests: 1, queueLimit: 100 });
-    const visit = enter(2, 'a');
-    expect(refusal(1, 'a')).toMatchObject({
-      code: 'quota_exceeded',
-      message: 'The key "a" has 1 requests in flight, and the limit is 1.',
-    });
-    enter(1, 'b');
-    enter(1, null);
-    enter(1, null);
-    clock.nowMs += 8000;
-    gate.leave(visit);
-    expect(refusal(1, 'a').code).toBe('quota_exceeded');
-    gate.leave(visit);
-    enter(1, 'a');
-    expect(refusal(1, 'a').retryAfterMs).toBe(8000);
-  });
-
-  it('lets a caller use its tokens a minute, and tells when it has some again', () => {
-    const { gate, clock, enter, refusal } = gateWith({ keyTokensPerMinute: 60, queueTokens: 1e9 });
+  it('lets a caller use its tokens a minute, whichever policy it uses, and tells when it has some again', () => {
+    const quota = new TokenQuota(60);
+    const { gate, enter } = gateWith({ queueTokens: 1e9 }, quota);
     const visit = enter(2, 'a', 50);
     for (let count = 0; count < 30; count += 1) gate.token(visit);
-    gate.leave(visit);
-    gate.leave(visit);
-    const { code, message, retryAfterMs } = refusal(1, 'a');
+    const other = gateWith({}, quota);
+    const { code, message, retryAfterMs } = other.refusal(1, 'a');
     expect([code, message]).toEqual([
       'quota_exceeded',
       'The key "a" has used up its 60 tokens a minute.',
     ]);
-    clock.nowMs += (retryAfterMs ?? 0) - 1100;
-    expect(refusal(1, 'a').code).toBe('quota_exceeded');
-    clock.nowMs += 1100;
-    enter(1, 'a');
+    other.enter(1, 'b');
+    other.enter(1, null);
+    other.clock.nowMs += (retryAfterMs ?? 0) - 1100;
+    expect(other.refusal(1, 'a').code).toBe('quota_exceeded');
+    other.clock.nowMs += 1100;
+    other.enter(1, 'a');
   });
 
   it('is where it began once everyone has left, whatever happened', () => {
@@ -123,7 +103,7 @@ describe('Gate', () => {
     );
     fc.assert(
       fc.property(steps, (sequence) => {
-        const { gate, clock, enter } = gateWith({ keyRequests: 2 });
+        const { gate, clock, enter } = gateWith();
         const inside: { visit: Visit; tokens: number }[] = [];
         const leave = () => {
           const [first] = inside.splice(0, 1);

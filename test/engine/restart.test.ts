@@ -25,8 +25,6 @@ const options: EngineOptions = {
   prefixCache: true,
   queueLimit: 200,
   queueTokens: 1_000_000,
-  keyRequests: 0,
-  keyTokensPerMinute: 0,
 };
 
 describe('a server whose worker dies', () => {
@@ -36,12 +34,13 @@ describe('a server whose worker dies', () => {
   let app: Hono<AppEnv>;
 
   beforeAll(async () => {
-    engine = await startEngine(options, (workerData) => {
+    const launch = (workerData: EngineOptions): Worker => {
       const url = new URL('../../dist/engine/worker.js', import.meta.url);
       const worker = new Worker(url, { workerData });
       workers.push(worker);
       return worker;
-    });
+    };
+    engine = await startEngine(options, { launch });
     const metrics = createMetrics(engine);
     engine.onHealth((change) => {
       changes.push(change);

@@ -19,6 +19,7 @@ import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-eng
 
 export const LIMITS: Limits = {
   maxBodyBytes: 4096,
+  keyRequests: 0,
   maxRequestSeconds: 600,
   streamBufferBytes: 65_536,
   slowReaderMs: 5000,

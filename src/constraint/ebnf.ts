@@ -27,7 +27,7 @@ export function repeated(part: string, least: number, most?: number): string {
 
 const PLAIN = characters([0x20, 0x20], [0x30, 0x39], [0x41, 0x5a], [0x61, 0x7a]);
 
-function escaped(codePoint: number): string {
+export function escaped(codePoint: number): string {
   if (has(PLAIN, codePoint)) return String.fromCodePoint(codePoint);
   const digits = codePoint.toString(16);
   return codePoint > 0xffff ? `\\U${digits.padStart(8, '0')}` : `\\u${digits.padStart(4, '0')}`;

@@ -1,5 +1,6 @@
 // Compiled grammars, and one matcher for each text that follows one. After any exception it must not be used again.
 import { MaskWriter } from '../policy/token-mask.ts';
+import { spellClasses } from './character-classes.ts';
 import type { GrammarVocabulary } from './messages.ts';
 import type { TextFormat } from './text-format.ts';
 import type { CompiledGrammar, GrammarMatcher, XGrammar } from './xgrammar.ts';
@@ -83,7 +84,12 @@ export class GrammarEngine {
   }
 
   async #compileNew(format: TextFormat): Promise<CompiledGrammar> {
-    if (format.type === 'grammar') return this.#compiler.compileGrammar(format.grammar);
-    return this.#compiler.compileStructuralTag(JSON.stringify({ type: 'structural_tag', format }));
+    if (format.type === 'grammar')
+      return this.#compiler.compileGrammar(spellClasses(format.grammar));
+    const tag = { type: 'structural_tag', format };
+    const spelled = JSON.stringify(tag, (key, value) =>
+      key === 'grammar' ? spellClasses(value) : value,
+    );
+    return this.#compiler.compileStructuralTag(spelled);
   }
 }

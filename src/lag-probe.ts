@@ -1,5 +1,5 @@
 // How late the threads are: once a second one timer for the main thread and one message for the engine's.
-import type { Metrics } from './metrics.ts';
+import type { Metrics } from './metrics/metrics.ts';
 
 const INTERVAL_MS = 1000;
 

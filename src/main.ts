@@ -19,7 +19,7 @@ import { Drain } from './http/drain.ts';
 import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createMetrics, type Metrics } from './metrics.ts';
+import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import type { Tracing } from './tracing.ts';
 
 /** How long a collector may take to accept the last traces. */
@@ -33,23 +33,24 @@ interface Parts {
 
 function wire(config: Config, logger: Logger): Parts {
   const tokenQuota = new TokenQuota(config.keyTokensPerMinute);
-  const open: Parts['open'] = ({ folder }) =>
-    openPolicy({
+  const open: Parts['open'] = ({ folder, manifest }) => {
+    const measured = metrics.of(manifest.id);
+    return openPolicy({
       engine: engineOptions(config, folder),
       tokenQuota,
       toolParser: config.toolParser,
       maxPromptChars: config.maxPromptChars,
       grammarTimeoutMs: config.grammarTimeoutMs,
       grammarQueueLimit: config.grammarQueueLimit,
-      observer: metrics,
+      observer: measured,
       onStep: (report) => {
-        metrics.stepTaken(report);
+        measured.stepTaken(report);
         if (report.error !== undefined)
           logger.error({ error: report.error }, 'a step of the model failed');
       },
       onHealth: (change) => {
         if (change.healthy) {
-          metrics.engineRestarted();
+          measured.engineRestarted();
           logger.info({ folder }, 'the engine serves again');
         } else {
           const { cause, restartMs } = change;
@@ -60,6 +61,7 @@ function wire(config: Config, logger: Logger): Parts {
         }
       },
     });
+  };
   const describe = (folder: string) => describePolicy(engineOptions(config, folder));
   const catalog = new Catalog({
     policies: config.model.map(describe),
@@ -73,7 +75,7 @@ function wire(config: Config, logger: Logger): Parts {
       else logger.info({ model: id, folder }, change);
     },
   });
-  const metrics = createMetrics(catalog, config.vllmMetrics === 'on');
+  const metrics = createMetrics(() => catalog.loads, config.vllmMetrics === 'on');
   return { catalog, metrics, open };
 }
 

@@ -16,7 +16,7 @@ const { panels } = JSON.parse(readFileSync(join(folder, 'dashboard.json'), 'utf8
 const queries = panels.flatMap(({ title, targets = [] }) =>
   targets.map(({ expr, legendFormat }) => ({
     name: `${title}: ${legendFormat}`,
-    expr: expr.replaceAll('$instance', '.*').replaceAll('$__rate_interval', '20s'),
+    expr: expr.replaceAll(/\$(instance|model)/g, '.*').replaceAll('$__rate_interval', '20s'),
   })),
 );
 

@@ -1,8 +1,10 @@
 // The policies this server has: their names, which of them are loaded, and who uses them. A policy is loaded when it is
 // first asked for; where the memory for another is missing, the one that was not used for longest goes.
+import type { Engine } from '../engine/client.ts';
 import type { PolicyDescription } from '../engine/describe-policy.ts';
 import type { EngineModel } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
+import type { PolicyLoad } from '../metrics/measurements.ts';
 import { untilAborted } from '../until-aborted.ts';
 import { type Entry, leastRecentlyUsed, newEntry, type PolicyState, stateOf } from './entry.ts';
 import { type MemoryOptions, PolicyMemory } from './memory.ts';
@@ -75,28 +77,23 @@ export class Catalog {
     return first.resident?.policy.engine.healthy ?? first.failure === null;
   }
 
-  /** Sequences in flight, in all engines. */
-  get inFlight() {
-    const all = this.#memory.residents.map(({ policy }) => policy.engine.inFlight);
-    return {
-      waiting: all.reduce((sum, { waiting }) => sum + waiting, 0),
-      running: all.reduce((sum, { running }) => sum + running, 0),
-    };
-  }
-
-  /** Of all engines together; the length is that of the first policy. */
-  get model() {
-    const models = this.#memory.residents.map(({ policy }) => policy.engine.model);
-    return {
-      kvCacheBytes: models.reduce((sum, { kvCacheBytes }) => sum + kvCacheBytes, 0),
-      maxSequences: models.reduce((sum, { maxSequences }) => sum + maxSequences, 0),
-      maxLength: this.#entry(null).description.maxLength,
-    };
-  }
-
-  /** Of the first policy. */
-  get manifest() {
-    return this.#entry(null).description.manifest;
+  /** What each policy has and does now, its predecessor that finishes after a reload included. */
+  get loads(): PolicyLoad[] {
+    return this.#entries.map(({ description: { manifest, maxLength } }) => {
+      const engines = this.#memory.residents
+        .map(({ policy }) => policy.engine)
+        .filter((engine) => engine.manifest.id === manifest.id);
+      const sum = (read: (engine: Engine) => number) =>
+        engines.reduce((total, engine) => total + read(engine), 0);
+      return {
+        model: manifest.id,
+        maxLength,
+        slots: sum(({ model }) => model.maxSequences),
+        kvCacheBytes: sum(({ model }) => model.kvCacheBytes),
+        waiting: sum(({ inFlight }) => inFlight.waiting),
+        running: sum(({ inFlight }) => inFlight.running),
+      };
+    });
   }
 
   /** Whether the first policy's engine has read a message sent now; false where it died or is not loaded. */

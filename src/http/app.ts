@@ -5,7 +5,7 @@ import { methodNotAllowed } from 'hono/method-not-allowed';
 import type { Catalog } from '../catalog/catalog.ts';
 import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Tracing } from '../tracing.ts';
 import { allowOrigins, refuseOtherOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';

@@ -2,7 +2,7 @@
 // and notices when its client leaves.
 import type { Context, MiddlewareHandler } from 'hono';
 import type { Logger } from '../log.ts';
-import type { Metrics } from '../metrics.ts';
+import type { Metrics } from '../metrics/metrics.ts';
 import type { Tracing } from '../tracing.ts';
 import type { Drain } from './drain.ts';
 import { clientLeft } from './event-stream.ts';

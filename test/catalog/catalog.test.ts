@@ -9,14 +9,14 @@ import { ServerError } from '../../src/errors.ts';
 import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { withDeadline } from '../deadline.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
 import { scriptedEngine } from '../http/scripted-engine.ts';
+import { metricsOf } from '../metrics/metrics-of.ts';
 
 const tokenizer = wordTokenizer();
 const { engine: template } = scriptedEngine(tokenizer, []);
-const observer = createMetrics(template);
+const observer = metricsOf(template).of('tiny');
 const unconstrained = createConstraints({
   vocabulary: null,
   compileTimeoutMs: 1000,
@@ -215,5 +215,26 @@ describe('a catalog', () => {
     await Promise.all([acquire('a'), acquire('b')]);
     await withDeadline('the end', catalog.close());
     expect(events.slice(2).toSorted()).toEqual(['a closed', 'b closed']);
+  });
+
+  it('tells what each policy has, loaded or not', async () => {
+    const { catalog, acquire } = world(['a', 'b']);
+    await catalog.start();
+    const slots = () => catalog.loads.map(({ model, slots }) => [model, slots]);
+    expect(slots()).toEqual([
+      ['a', 4],
+      ['b', 0],
+    ]);
+    const { release } = await acquire('a');
+    await catalog.reload();
+    // The old one finishes what it has begun beside the new one.
+    expect(slots()[0]).toEqual(['a', 8]);
+    release();
+    await withDeadline(
+      'the old one to go',
+      (async () => {
+        while (catalog.loads[0]?.slots !== 4) await new Promise(setImmediate);
+      })(),
+    );
   });
 });

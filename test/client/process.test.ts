@@ -32,7 +32,7 @@ describe('the server process', () => {
     const server = await startServerProcess([...TINY, '--max-sequences', '1']);
     const stream = await complete(server.url, { ...COMPLETION, n: 100, stream: true });
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    expect(metrics).toMatch(/^qsft_queue_depth [1-9]/m);
+    expect(metrics).toMatch(/^qsft_queue_depth\{model="tiny"\} [1-9]/m);
     const stopped = server.stop('SIGTERM');
     const text = await withDeadline('the stream to end', stream.text());
     expect(text.match(/"finish_reason":"(stop|length)"/g)).toHaveLength(100);

@@ -250,7 +250,7 @@ describe('POST /v1/score', () => {
     const prompt = PROMPT + 's h i r e\nb y g g b\n'.repeat(4);
     const hits = async () => {
       const text = await (await fetch(`${server.url}/metrics`)).text();
-      return Number(/^qsft_prefix_cache_hits_total (.*)$/m.exec(text)?.[1]);
+      return Number(/^qsft_prefix_cache_hits_total\{.*\} (.*)$/m.exec(text)?.[1]);
     };
     const before = await hits();
     const salted = { prompt, cache_salt: 'once', beta: 4 };

@@ -165,9 +165,9 @@ describe('structured_outputs', () => {
 
   it('leaves nothing behind', async () => {
     const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    expect(metrics).toContain('qsft_sequences_running 0');
-    expect(metrics).toContain('qsft_queue_depth 0');
-    expect(metrics).toContain('qsft_constrained_answers 0');
+    expect(metrics).toMatch(/^qsft_sequences_running\{model="[^"]+"\} 0$/m);
+    expect(metrics).toMatch(/^qsft_queue_depth\{model="[^"]+"\} 0$/m);
+    expect(metrics).toMatch(/^qsft_constrained_answers\{model="[^"]+"\} 0$/m);
   });
 });
 

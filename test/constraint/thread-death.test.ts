@@ -8,10 +8,10 @@ import type { EngineOptions } from '../../src/engine/options.ts';
 import { grammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import { appAround } from '../http/app-around.ts';
 import { LIMITS } from '../http/test-app.ts';
+import { metricsOf } from '../metrics/metrics-of.ts';
 import { jsonPolicy } from '../policy/json-policy.ts';
 import { launchBuilt } from './writer.ts';
 
@@ -33,14 +33,14 @@ beforeAll(async () => {
   const launch = (workerData: EngineOptions) =>
     new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
   engine = await startEngine(options, { launch });
-  const metrics = createMetrics(engine);
+  const metrics = metricsOf(engine);
   const tokenizer = await loadTokenizer(policy.folder);
   constraints = createConstraints(
     {
       vocabulary: grammarVocabulary(tokenizer.definition, engine.manifest),
       compileTimeoutMs: 10_000,
       queueLimit: 1,
-      onChange: (change) => metrics.constrainedAnswers(change),
+      onChange: (change) => metrics.of(engine.manifest.id).constrainedAnswers(change),
     },
     (data) => {
       const thread = launchBuilt(data);
@@ -65,7 +65,7 @@ async function complete(own: object): Promise<Response> {
 
 async function constrainedAnswers(): Promise<string | undefined> {
   const text = await (await app.request('/metrics')).text();
-  return /^qsft_constrained_answers (.*)$/m.exec(text)?.[1];
+  return /^qsft_constrained_answers\{.*\} (.*)$/m.exec(text)?.[1];
 }
 
 describe('a server whose grammar threads die', () => {

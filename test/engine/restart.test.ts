@@ -7,10 +7,10 @@ import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import { eventually, withDeadline } from '../deadline.ts';
 import { appAround } from '../http/app-around.ts';
 import { LIMITS } from '../http/test-app.ts';
+import { metricsOf } from '../metrics/metrics-of.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
 
 const options: EngineOptions = {
@@ -41,10 +41,10 @@ describe('a server whose worker dies', () => {
       return worker;
     };
     engine = await startEngine(options, { launch });
-    const metrics = createMetrics(engine);
+    const metrics = metricsOf(engine);
     engine.onHealth((change) => {
       changes.push(change);
-      if (change.healthy) metrics.engineRestarted();
+      if (change.healthy) metrics.of('tiny').engineRestarted();
     });
     const tokenizer = await loadTokenizer(tinyPolicyFolder);
     app = appAround(engine, { tokenizer, metrics, limits: LIMITS });
@@ -94,7 +94,7 @@ describe('a server whose worker dies', () => {
       expect(await answer()).toEqual(before);
       expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
       expect(await (await app.request('/metrics')).text()).toContain(
-        `qsft_engine_restarts_total ${death}`,
+        `qsft_engine_restarts_total{model="tiny"} ${death}`,
       );
     },
   );

@@ -216,7 +216,7 @@ describe('the running server', () => {
         /^qsft_sequences_running(\{[^}]*\})? 0$/m.test(text)
       );
     });
-    expect(await metrics()).toMatch(/^qsft_engine_restarts_total 0$/m);
+    expect(await metrics()).toMatch(/^qsft_engine_restarts_total\{model="[^"]+"\} 0$/m);
     expect(await metrics()).not.toContain('reason="internal_error"');
     const response = await fetch(`${server.url}/v1/completions`, {
       method: 'POST',

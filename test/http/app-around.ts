@@ -27,8 +27,9 @@ export interface Around
 
 export function appAround(engine: Engine, around: Around): Hono<AppEnv> {
   const { tokenizer, metrics, limits, constraints = unconstrained() } = around;
-  const generator = createGenerator(engine, tokenizer, metrics, constraints);
-  const scorer = createScorer(engine, tokenizer, metrics);
+  const observer = metrics.of(engine.manifest.id);
+  const generator = createGenerator(engine, tokenizer, observer, constraints);
+  const scorer = createScorer(engine, tokenizer, observer);
   const chat = createChat(generator, tokenizer, {
     template: null,
     toolParser: 'auto',

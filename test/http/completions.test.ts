@@ -179,16 +179,16 @@ describe('POST /v1/completions', () => {
   it('counts tokens, answers and what only Q-SFT has', async () => {
     const { complete, metric } = testApp([SHIRE]);
     await complete({ beta: 8, max_tokens: 5 });
-    expect(await metric('qsft_tokens_total{kind="prompt"}')).toBe(1);
-    expect(await metric('qsft_tokens_total{kind="completion"}')).toBe(5);
-    expect(await metric('qsft_requests_total{finish_reason="length"}')).toBe(1);
-    expect(await metric('qsft_time_to_first_token_seconds_count')).toBe(1);
-    expect(await metric('qsft_inter_token_seconds_count')).toBe(4);
-    expect(await metric('qsft_beta_sum')).toBe(8);
-    expect(await metric('qsft_value_of_chosen_token_sum')).toBe(1.25);
-    expect(await metric('qsft_kl_from_behavior_nats_sum')).toBe(0.625);
-    expect(await metric('qsft_sequences_running')).toBe(0);
-    expect(await metric('qsft_kv_cache_bytes')).toBe(4096);
+    expect(await metric('qsft_tokens_total{model="tiny",kind="prompt"}')).toBe(1);
+    expect(await metric('qsft_tokens_total{model="tiny",kind="completion"}')).toBe(5);
+    expect(await metric('qsft_requests_total{model="tiny",finish_reason="length"}')).toBe(1);
+    expect(await metric('qsft_time_to_first_token_seconds_count{model="tiny"}')).toBe(1);
+    expect(await metric('qsft_inter_token_seconds_count{model="tiny"}')).toBe(4);
+    expect(await metric('qsft_beta_sum{model="tiny"}')).toBe(8);
+    expect(await metric('qsft_value_of_chosen_token_sum{model="tiny"}')).toBe(1.25);
+    expect(await metric('qsft_kl_from_behavior_nats_sum{model="tiny"}')).toBe(0.625);
+    expect(await metric('qsft_sequences_running{model="tiny"}')).toBe(0);
+    expect(await metric('qsft_kv_cache_bytes{model="tiny"}')).toBe(4096);
   });
 
   it('logs one line a request, without the prompt or the answer', async () => {

@@ -11,9 +11,9 @@ import type { Limits } from '../../src/http/limits.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { type Completion, completionSchema } from '../../src/http/schema/completion-response.ts';
 import { createLogger } from '../../src/log.ts';
-import { createMetrics } from '../../src/metrics.ts';
 import type { Tracing } from '../../src/tracing.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
+import { metricsOf } from '../metrics/metrics-of.ts';
 import { appAround } from './app-around.ts';
 import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-engine.ts';
 
@@ -71,7 +71,7 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
   const { queueLimit, maxLength, template = null, toolParser = 'auto' } = options;
   const limits = { ...LIMITS, ...options.limits };
   const scripted = scriptedEngine(tokenizer, answers, queueLimit, maxLength);
-  const metrics = createMetrics(scripted.engine);
+  const metrics = metricsOf(scripted.engine);
   const drain = new Drain();
   const formats: TextFormat[] = [];
   const log: Record<string, unknown>[] = [];

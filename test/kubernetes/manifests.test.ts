@@ -6,7 +6,10 @@ import { settingsTable } from '../../src/config/describe-settings.ts';
 
 const folder = new URL('../../scripts/kubernetes/', import.meta.url);
 const read = (path: string): string => readFileSync(new URL(path, folder), 'utf8');
-const metricsSource = readFileSync(new URL('../../src/vllm-metrics.ts', import.meta.url), 'utf8');
+const metricsSource = readFileSync(
+  new URL('../../src/metrics/vllm-metrics.ts', import.meta.url),
+  'utf8',
+);
 
 const deployment = parse(read('base/deployment.yaml'));
 const pod = deployment.spec.template.spec;

@@ -1,6 +1,6 @@
 // GET /metrics, in Prometheus' text format.
 import type { Context } from 'hono';
-import type { Metrics } from '../../metrics.ts';
+import type { Metrics } from '../../metrics/metrics.ts';
 
 export function metricsText({ registry }: Metrics) {
   return async (context: Context): Promise<Response> =>

@@ -1,7 +1,7 @@
 // vLLM's core metrics, with its names, types, labels and buckets: dashboards, autoscalers and routers made for it read this
 // server unchanged. What they count is vLLM's too, so each of the n answers to a prompt is a request of its own.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
-import type { AnswerTimes, EngineLoad, StepMeasurement } from './metrics.ts';
+import type { AnswerTimes, PolicyLoad, StepMeasurement, TokenMeasurement } from './measurements.ts';
 
 const FIRST_TOKEN_SECONDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
@@ -16,43 +16,48 @@ const REQUEST_SECONDS = [
 const ITERATION_TOKENS = [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 const ANSWERS = [1, 2, 5, 10, 20];
 
-/** vLLM numbers its engines; this server has one. */
+/** vLLM numbers the engines of a model; here each has one. */
 const ENGINE = '0';
 const LABELS = ['model_name', 'engine'] as const;
 
-export function createVllmMetrics(registry: Registry, engine: EngineLoad) {
+export type VllmMetrics = ReturnType<typeof createVllmMetrics>;
+
+/** Gives the metrics of the policy of an id. */
+export function createVllmMetrics(registry: Registry, loads: () => readonly PolicyLoad[]) {
   const registers = [registry];
-  const own = { model_name: engine.manifest.id, engine: ENGINE };
+  const every = loads().map(({ model }) => labelsOf(model));
+  // There from the start, as a rate needs it.
   const counter = (name: string, help: string) => {
     const metric = new Counter({ name: `vllm:${name}`, help, labelNames: LABELS, registers });
-    // There from the start, as a rate needs it.
-    metric.inc(own, 0);
-    return metric.labels(own);
+    for (const own of every) metric.inc(own, 0);
+    return metric;
   };
   const histogram = (name: string, help: string, buckets: readonly number[]) => {
     const options = { help, labelNames: LABELS, buckets: [...buckets], registers };
     const metric = new Histogram({ name: `vllm:${name}`, ...options });
-    metric.zero(own);
-    return metric.labels(own);
+    for (const own of every) metric.zero(own);
+    return metric;
   };
-  const gauge = (name: string, help: string, read: () => number) =>
+  const gauge = (name: string, help: string, read: (load: PolicyLoad) => number) =>
     new Gauge({
       name: `vllm:${name}`,
       help,
       labelNames: LABELS,
       registers,
       collect() {
-        this.set(own, read());
+        for (const load of loads()) this.set(labelsOf(load.model), read(load));
       },
     });
-  const lengths = oneTwoFive(engine.model.maxLength);
+  const lengths = oneTwoFive(Math.max(...loads().map(({ maxLength }) => maxLength)));
 
-  gauge('num_requests_running', 'Requests that hold a slot.', () => engine.inFlight.running);
-  gauge('num_requests_waiting', 'Requests that wait for a slot.', () => engine.inFlight.waiting);
-  gauge('kv_cache_usage_perc', 'Share of the slots of the KV cache that are held, 0 to 1.', () => {
-    // No slots before the first policy is loaded.
-    return engine.inFlight.running / Math.max(1, engine.model.maxSequences);
-  });
+  gauge('num_requests_running', 'Requests that hold a slot.', ({ running }) => running);
+  gauge('num_requests_waiting', 'Requests that wait for a slot.', ({ waiting }) => waiting);
+  gauge(
+    'kv_cache_usage_perc',
+    'Share of the slots of the KV cache that are held, 0 to 1.',
+    // No slots while it is not loaded.
+    ({ running, slots }) => running / Math.max(1, slots),
+  );
   const prefixQueries = counter(
     'prefix_cache_queries_total',
     'Prompt tokens looked up in the prefix cache.',
@@ -68,8 +73,10 @@ export function createVllmMetrics(registry: Registry, engine: EngineLoad) {
     labelNames: [...LABELS, 'finished_reason'],
     registers,
   });
-  for (const outcome of ['stop', 'length', 'abort', 'error']) {
-    requestSuccess.inc({ ...own, finished_reason: outcome }, 0);
+  for (const own of every) {
+    for (const outcome of ['stop', 'length', 'abort', 'error']) {
+      requestSuccess.inc({ ...own, finished_reason: outcome }, 0);
+    }
   }
   const iterationTokens = histogram(
     'iteration_tokens_total',
@@ -127,49 +134,66 @@ export function createVllmMetrics(registry: Registry, engine: EngineLoad) {
   );
   const paramsN = histogram('request_params_n', 'The n of a request.', ANSWERS);
 
-  return {
-    tokenGenerated({ seconds, isFirst }: { seconds: number; isFirst: boolean }) {
-      generationTokens.inc();
-      (isFirst ? firstToken : interToken).observe(seconds);
-    },
-    answerEnded(answer: AnswerTimes) {
-      const { submittedAt, admittedAt, firstTokenAt, lastTokenAt, endedAt } = answer;
-      const observeBetween = (
-        metric: { observe(seconds: number): void },
-        from: number | null,
-        to: number | null,
-      ) => {
-        if (from !== null && to !== null) metric.observe((to - from) / 1000);
-      };
-      if (answer.outcome !== null) {
-        requestSuccess.inc({ ...own, finished_reason: answer.outcome });
-      }
-      observeBetween(endToEnd, submittedAt, endedAt);
-      observeBetween(queue, submittedAt, admittedAt);
-      observeBetween(inference, admittedAt, lastTokenAt);
-      observeBetween(prefill, admittedAt, firstTokenAt);
-      observeBetween(decode, firstTokenAt, lastTokenAt);
-      if (firstTokenAt !== null && lastTokenAt !== null && answer.completionTokens > 1) {
-        perToken.observe((lastTokenAt - firstTokenAt) / 1000 / (answer.completionTokens - 1));
-      }
-      requestPrompt.observe(answer.promptTokens);
-      requestGeneration.observe(answer.completionTokens);
-      paramsMaxTokens.observe(answer.maxTokens);
-      if (admittedAt !== null) computed.observe(answer.promptTokens - answer.cachedTokens);
-    },
-    /** All answers to one prompt. */
-    promptEnded(answers: readonly AnswerTimes[]) {
-      paramsN.observe(answers.length);
-      maxGeneration.observe(Math.max(...answers.map(({ completionTokens }) => completionTokens)));
-    },
-    stepTaken(step: StepMeasurement) {
-      iterationTokens.observe(step.tokens);
-      prefixQueries.inc(step.admittedTokens);
-      prefixHits.inc(step.cachedTokens);
-      promptTokens.inc(step.admittedTokens);
-      cachedTokens.inc(step.cachedTokens);
-    },
+  return (model: string) => {
+    const own = labelsOf(model);
+    // Labels resolved once: these count every token.
+    const generated = generationTokens.labels(own);
+    const first = firstToken.labels(own);
+    const next = interToken.labels(own);
+    return {
+      tokenGenerated({ seconds, isFirst }: TokenMeasurement) {
+        generated.inc();
+        (isFirst ? first : next).observe(seconds);
+      },
+      answerEnded(answer: AnswerTimes) {
+        const { submittedAt, admittedAt, firstTokenAt, lastTokenAt, endedAt } = answer;
+        const observeBetween = (
+          metric: Histogram<(typeof LABELS)[number]>,
+          from: number | null,
+          to: number | null,
+        ) => {
+          if (from !== null && to !== null) metric.observe(own, (to - from) / 1000);
+        };
+        if (answer.outcome !== null) {
+          requestSuccess.inc({ ...own, finished_reason: answer.outcome });
+        }
+        observeBetween(endToEnd, submittedAt, endedAt);
+        observeBetween(queue, submittedAt, admittedAt);
+        observeBetween(inference, admittedAt, lastTokenAt);
+        observeBetween(prefill, admittedAt, firstTokenAt);
+        observeBetween(decode, firstTokenAt, lastTokenAt);
+        if (firstTokenAt !== null && lastTokenAt !== null && answer.completionTokens > 1) {
+          perToken.observe(
+            own,
+            (lastTokenAt - firstTokenAt) / 1000 / (answer.completionTokens - 1),
+          );
+        }
+        requestPrompt.observe(own, answer.promptTokens);
+        requestGeneration.observe(own, answer.completionTokens);
+        paramsMaxTokens.observe(own, answer.maxTokens);
+        if (admittedAt !== null) computed.observe(own, answer.promptTokens - answer.cachedTokens);
+      },
+      /** All answers to one prompt. */
+      promptEnded(answers: readonly AnswerTimes[]) {
+        paramsN.observe(own, answers.length);
+        maxGeneration.observe(
+          own,
+          Math.max(...answers.map(({ completionTokens }) => completionTokens)),
+        );
+      },
+      stepTaken(step: StepMeasurement) {
+        iterationTokens.observe(own, step.tokens);
+        prefixQueries.inc(own, step.admittedTokens);
+        prefixHits.inc(own, step.cachedTokens);
+        promptTokens.inc(own, step.admittedTokens);
+        cachedTokens.inc(own, step.cachedTokens);
+      },
+    };
   };
+}
+
+function labelsOf(model: string) {
+  return { model_name: model, engine: ENGINE };
 }
 
 /** 1, 2, 5, 10, 20, 50, … up to `max`. */

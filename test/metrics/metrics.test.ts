@@ -1,13 +1,26 @@
 import { readFile } from 'node:fs/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { type AnswerTimes, createMetrics, type Metrics } from '../src/metrics.ts';
+import type { AnswerTimes, PolicyLoad } from '../../src/metrics/measurements.ts';
+import { createMetrics, type Metrics } from '../../src/metrics/metrics.ts';
 import { problems, samplesOf } from './exposition.ts';
 
-const ENGINE = {
-  inFlight: { waiting: 3, running: 2 },
-  model: { kvCacheBytes: 4096, maxSequences: 8, maxLength: 128 },
-  manifest: { id: 'tiny' },
+const TINY: PolicyLoad = {
+  model: 'tiny',
+  maxLength: 128,
+  slots: 8,
+  kvCacheBytes: 4096,
+  waiting: 3,
+  running: 2,
 };
+const OTHER: PolicyLoad = {
+  model: 'other',
+  maxLength: 64,
+  slots: 0,
+  kvCacheBytes: 0,
+  waiting: 0,
+  running: 0,
+};
+const LOADS = () => [TINY, OTHER];
 const OWN = 'model_name="tiny",engine="0"';
 
 /** Waited 1 s for its slot, had its first token after 1.5 s and four more in two. */
@@ -25,16 +38,17 @@ const ANSWER: AnswerTimes = {
 };
 
 function use(metrics: Metrics): void {
+  const tiny = metrics.of('tiny');
   metrics.requestServed({ method: 'POST', route: '/v1/completions', status: 200, seconds: 1 });
   metrics.requestRejected('queue_full');
-  metrics.generationStarted({ promptTokens: 10, beta: 4096 });
-  metrics.tokenGenerated({ seconds: 0.5, isFirst: true, value: 0.25, kl: 0.1 });
-  metrics.tokenGenerated({ seconds: 0.1, isFirst: false, value: null, kl: 0 });
-  metrics.answerEnded(ANSWER);
-  metrics.promptEnded([ANSWER, { ...ANSWER, outcome: 'stop', completionTokens: 3 }]);
+  tiny.generationStarted({ promptTokens: 10, beta: 4096 });
+  tiny.tokenGenerated({ seconds: 0.5, isFirst: true, value: 0.25, kl: 0.1 });
+  tiny.tokenGenerated({ seconds: 0.1, isFirst: false, value: null, kl: 0 });
+  tiny.answerEnded(ANSWER);
+  tiny.promptEnded([ANSWER, { ...ANSWER, outcome: 'stop', completionTokens: 3 }]);
   metrics.loopLagged('engine', 0.002);
   const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3 };
-  metrics.stepTaken({
+  tiny.stepTaken({
     ...step,
     kind: 'prefill',
     batchSize: 1,
@@ -42,7 +56,7 @@ function use(metrics: Metrics): void {
     usesValue: true,
     movesArgmax: true,
   });
-  metrics.stepTaken({
+  tiny.stepTaken({
     ...step,
     kind: 'decode',
     batchSize: 2,
@@ -50,7 +64,7 @@ function use(metrics: Metrics): void {
     usesValue: true,
     movesArgmax: false,
   });
-  metrics.stepTaken({
+  tiny.stepTaken({
     ...step,
     kind: 'decode',
     batchSize: 2,
@@ -64,7 +78,7 @@ describe('the metrics', () => {
   let metrics: Metrics;
   let text: string;
   beforeEach(async () => {
-    metrics = createMetrics(ENGINE);
+    metrics = createMetrics(LOADS);
     use(metrics);
     text = await metrics.registry.metrics();
   });
@@ -80,16 +94,30 @@ describe('the metrics', () => {
   });
 
   it('say how often the value model moved the best token', () => {
-    expect(value('qsft_argmax_compared_total')).toBe(2);
-    expect(value('qsft_argmax_moved_total')).toBe(1);
+    expect(value('qsft_argmax_compared_total{model="tiny"}')).toBe(2);
+    expect(value('qsft_argmax_moved_total{model="tiny"}')).toBe(1);
     const steps = (models: string) =>
-      value(`qsft_step_duration_seconds_count{kind="decode",models="${models}"}`);
+      value(`qsft_step_duration_seconds_count{model="tiny",kind="decode",models="${models}"}`);
     expect([steps('both'), steps('behavior')]).toEqual([1, 1]);
   });
 
   it('tell betas of thousands apart', () => {
-    expect(value('qsft_beta_bucket{le="2048"}')).toBe(0);
-    expect(value('qsft_beta_bucket{le="4096"}')).toBe(1);
+    expect(value('qsft_beta_bucket{le="2048",model="tiny"}')).toBe(0);
+    expect(value('qsft_beta_bucket{le="4096",model="tiny"}')).toBe(1);
+  });
+
+  it('tell policies apart, and have those that are not loaded at zero', () => {
+    const of = (name: string, label = 'model') =>
+      ['tiny', 'other'].map((model) => {
+        const rest = label === 'model' ? '' : ',engine="0"';
+        return value(`${name}{${label}="${model}"${rest}}`);
+      });
+    expect(of('qsft_queue_depth')).toEqual([3, 0]);
+    expect(of('qsft_slots')).toEqual([8, 0]);
+    expect(of('qsft_prefix_cache_hits_total')).toEqual([12, 0]);
+    expect(of('vllm:num_requests_waiting', 'model_name')).toEqual([3, 0]);
+    expect(of('vllm:kv_cache_usage_perc', 'model_name')).toEqual([0.25, 0]);
+    expect(of('vllm:generation_tokens_total', 'model_name')).toEqual([2, 0]);
   });
 
   it("have vLLM's core by its names, labels and buckets", () => {
@@ -125,7 +153,7 @@ describe('the metrics', () => {
     expect(value(`vllm:request_success_total{${OWN},finished_reason="length"}`)).toBe(1);
     const buckets = (name: string) =>
       [...samplesOf(text).keys()].flatMap(
-        (sample) => new RegExp(`^vllm:${name}_bucket{le="([^"]+)"`).exec(sample)?.[1] ?? [],
+        (sample) => new RegExp(`^vllm:${name}_bucket{le="([^"]+)",${OWN}}`).exec(sample)?.[1] ?? [],
       );
     expect(buckets('request_prompt_tokens').join()).toBe('1,2,5,10,20,50,100,+Inf');
     expect(buckets('e2e_request_latency_seconds').slice(0, 3)).toEqual(['0.3', '0.5', '0.8']);
@@ -133,14 +161,14 @@ describe('the metrics', () => {
   });
 
   it('have nothing of vLLM where that is off', async () => {
-    const own = createMetrics(ENGINE, false);
+    const own = createMetrics(LOADS, false);
     use(own);
     expect(await own.registry.metrics()).not.toContain('vllm:');
   });
 
   it.each(['dashboard.json', 'alerts.yml'])('are those that %s asks for', async (file) => {
     const queries = await readFile(
-      new URL(`../scripts/monitoring/${file}`, import.meta.url),
+      new URL(`../../scripts/monitoring/${file}`, import.meta.url),
       'utf8',
     );
     const asked = new Set(queries.match(/\b(qsft|process|nodejs)_\w+/g));

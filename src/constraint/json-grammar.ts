@@ -29,7 +29,8 @@ const OF_TYPE: Readonly<Record<string, readonly string[]>> = {
 const WHOLE = ['$ref', 'const', 'enum', 'anyOf', 'oneOf', 'allOf'];
 const KNOWN = new Set([...WHOLE, 'type', ...Object.values(OF_TYPE).flat()]);
 
-const BASICS = `any ::= string | number | "true" | "false" | "null" | array | object
+/** Rules for any JSON. */
+export const JSON_BASICS = `any ::= string | number | "true" | "false" | "null" | array | object
 string ::= ${QUOTE} character* ${QUOTE}
 character ::= ${PLAIN} | ${literal('\\')} ([${'\\u0022\\u005c\\u002f'}bfnrt] | "u" [0-9a-fA-F]{4})
 integer ::= "-"? ("0" | [1-9] [0-9]{0,14})
@@ -40,23 +41,31 @@ object ::= ${literal('{')} (string ": " any (", " string ": " any)*)? ${literal(
 
 /** Throws a FormatProblem that names the keyword and where it stands. */
 export function jsonGrammar(schema: JsonSchema): string {
-  return new SchemaReader(schema).write();
+  return jsonRules(schema, 'root') + JSON_BASICS;
+}
+
+/** The rule `name` and those that it needs, whose names begin with it: for grammars that also have JSON_BASICS. */
+export function jsonRules(schema: JsonSchema, name: string): string {
+  return new SchemaReader(schema, name).write();
 }
 
 class SchemaReader {
   readonly #root: JsonSchema;
+  readonly #name: string;
   readonly #rules: string[] = [];
   /** Rules of what has been referred to. */
-  readonly #named = new Map<string, string>([['#', 'root']]);
+  readonly #named: Map<string, string>;
   #ruleCount = 0;
 
-  constructor(root: JsonSchema) {
+  constructor(root: JsonSchema, name: string) {
     this.#root = root;
+    this.#name = name;
+    this.#named = new Map([['#', name]]);
   }
 
   write(): string {
     const root = this.#read(this.#root, '#', 0);
-    return `root ::= ${root}\n${this.#rules.join('')}${BASICS}`;
+    return `${this.#name} ::= ${root}\n${this.#rules.join('')}`;
   }
 
   #rule(expression: string): string {
@@ -67,7 +76,7 @@ class SchemaReader {
 
   #nextName(): string {
     this.#ruleCount += 1;
-    return `r${this.#ruleCount}`;
+    return `${this.#name}_${this.#ruleCount}`;
   }
 
   #define(name: string, expression: string): void {

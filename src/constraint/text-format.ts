@@ -12,14 +12,6 @@ export type TextFormat =
   | { readonly type: 'grammar'; readonly grammar: string }
   | { readonly type: 'const_string'; readonly value: string }
   | { readonly type: 'or'; readonly elements: readonly TextFormat[] }
-  | Tagged
-  | {
-      readonly type: 'tags_with_separator';
-      readonly tags: readonly Tagged[];
-      readonly separator: string;
-      readonly at_least_one: boolean;
-      readonly stop_after_first: boolean;
-    }
   /** Any text; where a trigger comes, the tag that begins with it. */
   | {
       readonly type: 'triggered_tags';

@@ -1,4 +1,4 @@
-// From pieces of text to what a conversation's answer is made of: text, calls of tools and an end.
+// From pieces of text to what a conversation's answer is made of: text, calls of tools with their arguments, and an end.
 import { randomUUID } from 'node:crypto';
 import type { ChoiceDelta, FinishReason, GeneratedToken } from './request.ts';
 import type { AnswerPart, ParsedCall, ToolCallScanner } from './tool-calls/scanner.ts';
@@ -15,7 +15,14 @@ export type AnswerPiece =
       readonly text: string;
       readonly tokens: readonly GeneratedToken[];
     }
-  | { readonly kind: 'call'; readonly index: number; readonly call: ToolCall }
+  | {
+      readonly kind: 'call';
+      readonly index: number;
+      readonly id: string;
+      readonly name: string;
+    }
+  /** Of the call before it. */
+  | { readonly kind: 'arguments'; readonly index: number; readonly text: string }
   | {
       readonly kind: 'end';
       readonly index: number;
@@ -52,6 +59,8 @@ class AnswerReader {
   readonly #onlyOneCall: boolean;
   #tokens: GeneratedToken[] = [];
   #hasCalls = false;
+  /** One call was all there might be. */
+  #isOver = false;
 
   constructor(index: number, tools: ToolReading | null) {
     this.#index = index;
@@ -82,13 +91,21 @@ class AnswerReader {
 
   #piece(part: AnswerPart): AnswerPiece[] {
     const index = this.#index;
-    if (this.#onlyOneCall && this.#hasCalls) return [];
-    if (part.kind === 'call') {
-      this.#hasCalls = true;
-      const id = `call_${randomUUID().replaceAll('-', '')}`;
-      return [{ kind: 'call', index, call: { id, ...part.call } }];
+    this.#isOver ||= this.#onlyOneCall && this.#hasCalls && part.kind !== 'arguments';
+    if (this.#isOver) return [];
+    switch (part.kind) {
+      case 'call': {
+        this.#hasCalls = true;
+        const id = `call_${randomUUID().replaceAll('-', '')}`;
+        return [{ kind: 'call', index, id, name: part.name }];
+      }
+      case 'arguments':
+        return [{ kind: 'arguments', index, text: part.text }];
+      case 'text':
+        if (part.text === '' && this.#tokens.length === 0) return [];
+        return [{ kind: 'text', index, text: part.text, tokens: this.#tokens.splice(0) }];
+      default:
+        return part satisfies never;
     }
-    if (part.text === '' && this.#tokens.length === 0) return [];
-    return [{ kind: 'text', index, text: part.text, tokens: this.#tokens.splice(0) }];
   }
 }

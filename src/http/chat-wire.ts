@@ -76,7 +76,7 @@ function parseArguments(text: string): unknown {
 
 interface WholeAnswer {
   content: string;
-  readonly calls: ToolCall[];
+  readonly calls: { -readonly [Field in keyof ToolCall]: ToolCall[Field] }[];
   readonly tokens: GeneratedToken[];
   end: Extract<AnswerPiece, { kind: 'end' }> | null;
 }
@@ -113,15 +113,31 @@ function collect(pieces: readonly AnswerPiece[]): Map<number, WholeAnswer> {
   for (const piece of pieces) {
     const answer = answers.get(piece.index) ?? { content: '', calls: [], tokens: [], end: null };
     answers.set(piece.index, answer);
-    if (piece.kind === 'call') {
-      answer.calls.push(piece.call);
-      continue;
-    }
-    answer.tokens.push(...piece.tokens);
-    if (piece.kind === 'text') answer.content += piece.text;
-    else answer.end = piece;
+    add(piece, answer);
   }
   return answers;
+}
+
+function add(piece: AnswerPiece, answer: WholeAnswer): void {
+  const call = answer.calls.at(-1);
+  switch (piece.kind) {
+    case 'call':
+      answer.calls.push({ id: piece.id, name: piece.name, arguments: '' });
+      break;
+    case 'arguments':
+      if (call !== undefined) call.arguments += piece.text;
+      break;
+    case 'text':
+      answer.content += piece.text;
+      answer.tokens.push(...piece.tokens);
+      break;
+    case 'end':
+      answer.tokens.push(...piece.tokens);
+      answer.end = piece;
+      break;
+    default:
+      piece satisfies never;
+  }
 }
 
 function toWireCall({ id, name, arguments: text }: ToolCall) {
@@ -155,10 +171,13 @@ export class ChatChunkWriter {
     if (piece.kind === 'call') {
       const position = this.#callCounts.get(index) ?? 0;
       this.#callCounts.set(index, position + 1);
-      const { id, type, function: called } = toWireCall(piece.call);
-      const opening = { index: position, id, type, function: { ...called, arguments: '' } };
-      const rest = { index: position, function: { arguments: called.arguments } };
-      return [opening, rest].map((call) => this.#choice(index, { tool_calls: [call] }));
+      const call = toWireCall({ id: piece.id, name: piece.name, arguments: '' });
+      return [this.#choice(index, { tool_calls: [{ index: position, ...call }] })];
+    }
+    if (piece.kind === 'arguments') {
+      const position = (this.#callCounts.get(index) ?? 0) - 1;
+      const call = { index: position, function: { arguments: piece.text } };
+      return [this.#choice(index, { tool_calls: [call] })];
     }
     return [
       {

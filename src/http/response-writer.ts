@@ -1,6 +1,6 @@
 // The answer of POST /v1/responses as it grows: pieces in, OpenAI's events out, the response object kept beside them.
 // Whole answers are read from the same object, so that both ways say the same.
-import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
+import type { AnswerPiece } from '../generation/read-answers.ts';
 import type { GeneratedToken, Usage } from '../generation/request.ts';
 import { errorBody } from './error-response.ts';
 import { newId, toResponseUsage } from './responses-wire.ts';
@@ -9,6 +9,8 @@ import { toTokenLogprobs } from './token-logprobs-wire.ts';
 
 type MessageItem = Extract<OutputItem, { type: 'message' }>;
 type OutputText = MessageItem['content'][number];
+type CallItem = Extract<OutputItem, { type: 'function_call' }>;
+type Status = CallItem['status'];
 
 export class ResponseWriter {
   readonly #output: OutputItem[] = [];
@@ -17,6 +19,8 @@ export class ResponseWriter {
   #sequenceNumber = 0;
   /** The message being written, always the last of the output. */
   #message: { readonly id: string; readonly part: OutputText } | null = null;
+  /** The call being written, likewise. */
+  #call: CallItem | null = null;
 
   constructor(response: ResponseObject, reportsTokens: boolean) {
     this.#response = response;
@@ -32,10 +36,19 @@ export class ResponseWriter {
   }
 
   write(piece: Exclude<AnswerPiece, { kind: 'end' }>): ResponseEvent[] {
-    if (piece.kind === 'call')
-      return [...this.#closeMessage('completed'), ...this.#call(piece.call)];
-    const opening = this.#message === null ? this.#openMessage() : [];
-    return [...opening, ...this.#text(piece.text, piece.tokens)];
+    switch (piece.kind) {
+      case 'call':
+        return [...this.#closeItem('completed'), ...this.#openCall(piece)];
+      case 'arguments':
+        return this.#arguments(piece.text);
+      case 'text': {
+        const opening =
+          this.#message === null ? [...this.#closeItem('completed'), ...this.#openMessage()] : [];
+        return [...opening, ...this.#text(piece.text, piece.tokens)];
+      }
+      default:
+        return piece satisfies never;
+    }
   }
 
   close({ finishReason, tokens }: Extract<AnswerPiece, { kind: 'end' }>, usage: Usage) {
@@ -44,7 +57,7 @@ export class ResponseWriter {
     // An answer without a word is a message all the same.
     if (this.#output.length === 0) events.push(...this.#openMessage());
     if (this.#message !== null && tokens.length > 0) events.push(...this.#text('', tokens));
-    events.push(...this.#closeMessage(isCut ? 'incomplete' : 'completed'));
+    events.push(...this.#closeItem(isCut ? 'incomplete' : 'completed'));
     this.#response = {
       ...this.#response,
       status: isCut ? 'incomplete' : 'completed',
@@ -106,7 +119,11 @@ export class ResponseWriter {
     return [this.#event('response.output_text.delta', fields)];
   }
 
-  #closeMessage(status: 'completed' | 'incomplete'): ResponseEvent[] {
+  #closeItem(status: Status): ResponseEvent[] {
+    return [...this.#closeMessage(status), ...this.#closeCall(status)];
+  }
+
+  #closeMessage(status: Status): ResponseEvent[] {
     if (this.#message === null) return [];
     const { id, part } = this.#message;
     const { text, logprobs } = part;
@@ -120,18 +137,37 @@ export class ResponseWriter {
     ];
   }
 
-  #call({ id: callId, name, arguments: text }: ToolCall): ResponseEvent[] {
-    const id = newId('fc');
-    const item = { type: 'function_call', id, call_id: callId, name, arguments: text } as const;
-    const done = { ...item, status: 'completed' } as const;
-    this.#output.push(done);
+  #openCall({ id, name }: Extract<AnswerPiece, { kind: 'call' }>): ResponseEvent[] {
+    const item: CallItem = {
+      type: 'function_call',
+      id: newId('fc'),
+      call_id: id,
+      name,
+      arguments: '',
+      status: 'in_progress',
+    };
+    this.#output.push(item);
+    this.#call = item;
+    return [this.#event('response.output_item.added', { output_index: this.#lastIndex, item })];
+  }
+
+  #arguments(delta: string): ResponseEvent[] {
+    if (this.#call === null) return [];
+    this.#call = { ...this.#call, arguments: this.#call.arguments + delta };
+    const place = { item_id: this.#call.id, output_index: this.#lastIndex };
+    return [this.#event('response.function_call_arguments.delta', { ...place, delta })];
+  }
+
+  #closeCall(status: Status): ResponseEvent[] {
+    if (this.#call === null) return [];
+    const item = { ...this.#call, status };
+    const { id, name, arguments: text } = item;
+    this.#call = null;
+    this.#output[this.#lastIndex] = item;
     const place = { item_id: id, output_index: this.#lastIndex };
-    const opening = { ...item, status: 'in_progress', arguments: '' };
     return [
-      this.#event('response.output_item.added', { output_index: this.#lastIndex, item: opening }),
-      this.#event('response.function_call_arguments.delta', { ...place, delta: text }),
       this.#event('response.function_call_arguments.done', { ...place, name, arguments: text }),
-      this.#event('response.output_item.done', { output_index: this.#lastIndex, item: done }),
+      this.#event('response.output_item.done', { output_index: this.#lastIndex, item }),
     ];
   }
 

@@ -1,6 +1,7 @@
 // Asks a grammar whether it takes a text, byte after byte, as a model with byte tokens would write it: with the real thread.
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
 import type { GrammarVocabulary } from '../../src/constraint/messages.ts';
+import type { TextFormat } from '../../src/constraint/text-format.ts';
 import { reservedScore } from '../../src/policy/reserved-score.ts';
 import { TokenMask } from '../../src/policy/token-mask.ts';
 import { EOS, launchBuilt, open } from './writer.ts';
@@ -25,10 +26,11 @@ export function openByteConstraints(): Constraints {
 
 export async function accepts(
   constraints: Constraints,
-  grammar: string,
+  given: string | TextFormat,
   text: string,
 ): Promise<boolean> {
-  const opened = await open(constraints, { type: 'grammar', grammar });
+  const format = typeof given === 'string' ? ({ type: 'grammar', grammar: given } as const) : given;
+  const opened = await open(constraints, format);
   const mask = new TokenMask(opened.mask);
   try {
     for (const [count, byte] of [...Buffer.from(text)].entries()) {

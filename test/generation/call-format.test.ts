@@ -1,12 +1,19 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { callFormat } from '../../src/generation/tool-calls/call-format.ts';
+import type { TextFormat } from '../../src/constraint/text-format.ts';
+import { type CallDemand, callFormat } from '../../src/generation/tool-calls/call-format.ts';
 import { createScanner } from '../../src/generation/tool-calls/format.ts';
-import { TOOL_CALL_FORMATS } from '../../src/generation/tool-calls/scanner.ts';
+import {
+  type AnswerPart,
+  TOOL_CALL_FORMATS,
+  type ToolCallFormat,
+} from '../../src/generation/tool-calls/scanner.ts';
+import { accepts, openByteConstraints } from '../constraint/byte-reader.ts';
 import { openConstraints, writeText } from '../constraint/writer.ts';
 import { seededRandom } from '../random.ts';
 
 const constraints = openConstraints();
-afterAll(() => constraints.close());
+const bytes = openByteConstraints();
+afterAll(() => Promise.all([constraints.close(), bytes.close()]));
 
 const tools = [
   {
@@ -25,46 +32,97 @@ const tools = [
 const names = new Set(['turn', 'stop']);
 const forced = { isForced: true, onlyOne: true, strict: new Set<string>() };
 
+function formatOf(format: ToolCallFormat, demand: CallDemand): TextFormat {
+  const text = callFormat(format, tools, demand);
+  if (text === null) throw new Error('no format');
+  return text;
+}
+
+function read(format: ToolCallFormat, text: string): AnswerPart[] {
+  const scanner = createScanner(format, names);
+  return [...scanner.push(text), ...scanner.finish()];
+}
+
+function argumentsOf(parts: readonly AnswerPart[]): string {
+  return parts.map((part) => (part.kind === 'arguments' ? part.text : 'no argument')).join('');
+}
+
 describe('callFormat', () => {
   it.each(TOOL_CALL_FORMATS)('forces calls that the scanner of %s reads', async (format) => {
     const random = seededRandom(2);
-    const text = callFormat(format, tools, forced);
-    if (text === null) throw new Error('no format');
+    const text = formatOf(format, forced);
     const called = new Set<string>();
     for (let count = 0; count < 12; count += 1) {
       const written = await writeText(constraints, text, random);
-      const scanner = createScanner(format, names);
-      const parts = [...scanner.push(written ?? ''), ...scanner.finish()];
-      expect(parts).toHaveLength(1);
-      const [part] = parts;
-      if (part?.kind !== 'call') throw new Error(`no call: ${written}`);
-      called.add(part.call.name);
-      const { by, ...others } = JSON.parse(part.call.arguments) as { by?: number };
-      expect(others).toEqual({});
-      if (part.call.name === 'turn') expect(Math.abs(by ?? 99)).toBeLessThan(10);
+      const [call, ...others] = read(format, written ?? '');
+      if (call?.kind !== 'call') throw new Error(`no call: ${written}`);
+      called.add(call.name);
+      const { by, ...unasked } = JSON.parse(argumentsOf(others)) as { by?: number };
+      expect(unasked).toEqual({});
+      if (call.name === 'turn') expect(Math.abs(by ?? 99)).toBeLessThan(10);
     }
     expect(called).toEqual(names);
   });
 
-  it('lets several calls follow each other where they may', () => {
-    expect(callFormat('hermes', tools, { ...forced, onlyOne: false })).toMatchObject({
-      type: 'tags_with_separator',
-      at_least_one: true,
-    });
-  });
+  it.each(TOOL_CALL_FORMATS)(
+    'lets several calls of %s follow each other where they may',
+    async (format) => {
+      const random = seededRandom(4);
+      const text = formatOf(format, { ...forced, onlyOne: false });
+      const counts = new Set<number>();
+      for (let count = 0; count < 12; count += 1) {
+        const written = await writeText(constraints, text, random);
+        const parts = read(format, written ?? '');
+        expect(parts.every(({ kind }) => kind !== 'text')).toBe(true);
+        counts.add(parts.filter(({ kind }) => kind === 'call').length);
+      }
+      expect(Math.max(...counts)).toBeGreaterThan(1);
+    },
+  );
 
   it('leaves text free but for the calls of strict tools', () => {
     const free = { isForced: false, onlyOne: false, strict: new Set<string>() };
     expect(callFormat('hermes', tools, free)).toBeNull();
+    expect(callFormat('llama3_json', tools, free)).toBeNull();
     expect(callFormat('hermes', tools, { ...free, strict: new Set(['turn']) })).toMatchObject({
       type: 'triggered_tags',
       triggers: ['<tool_call>'],
     });
   });
 
+  it.each(TOOL_CALL_FORMATS)('can be one of several forms of a text: %s', async (format) => {
+    const calls = formatOf(format, { ...forced, onlyOne: false });
+    const other = { type: 'grammar', grammar: 'root ::= "an answer"' } as const;
+    const both: TextFormat = { type: 'or', elements: [other, calls] };
+    expect(await accepts(bytes, both, 'an answer')).toBe(true);
+    const call =
+      format === 'hermes'
+        ? '<tool_call>\n{"name": "turn", "arguments": {"by": 7}}\n</tool_call>'
+        : '{"name": "turn", "parameters": {"by": 7}}';
+    expect(await accepts(bytes, both, call)).toBe(true);
+    expect(await accepts(bytes, both, `${call}an answer`)).toBe(false);
+  });
+
+  it("holds what begins as Llama's calls do to the schemas of strict tools, and leaves all other text free", async () => {
+    const strict = { isForced: false, onlyOne: true, strict: new Set(['turn']) };
+    const format = formatOf('llama3_json', strict);
+    for (const text of ['', ' ', 'Hi {', '\n<b>é', '<|pyth', '<|python_tag|', ': {"name": 1}']) {
+      expect(await accepts(bytes, format, text), text).toBe(true);
+    }
+    expect(await accepts(bytes, format, '{"name": "turn", "parameters": {"by": 7}}')).toBe(true);
+    for (const text of [
+      '{"name": "turn", "parameters": {"by": 77}}',
+      '\u00a0{"name": "turn", "parameters": {}}',
+      '<|python_tag|>{"name": "turn", "parameters": {}}',
+      '{}',
+    ]) {
+      expect(await accepts(bytes, format, text), text).toBe(false);
+    }
+  });
+
   it('takes a schema that cannot be kept to for a hint, unless its tool is strict', () => {
     const odd = { type: 'function' as const, function: { name: 'odd', parameters: { not: {} } } };
-    expect(callFormat('hermes', [odd], forced)).toMatchObject({ type: 'or' });
+    expect(callFormat('hermes', [odd], forced)).toMatchObject({ type: 'grammar' });
     expect(() => callFormat('hermes', [odd], { ...forced, strict: new Set(['odd']) })).toThrow(
       expect.objectContaining({ param: 'tools', message: expect.stringContaining('"not"') }),
     );

@@ -1,47 +1,46 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScanner } from '../../src/generation/tool-calls/format.ts';
-import {
-  type AnswerPart,
-  TOOL_CALL_FORMATS,
-  type ToolCallFormat,
-} from '../../src/generation/tool-calls/scanner.ts';
+import { TOOL_CALL_FORMATS, type ToolCallFormat } from '../../src/generation/tool-calls/scanner.ts';
 
 const TOOLS = new Set(['add', 'get_weather']);
 
-function scan(format: ToolCallFormat, pieces: readonly string[]): AnswerPart[] {
+/** Text, or a call with all its arguments. */
+type Found = string | { readonly name: string; readonly arguments: string };
+
+/** Neighbouring parts of one text or one call put together. */
+function scan(format: ToolCallFormat, pieces: readonly string[]): Found[] {
   const scanner = createScanner(format, TOOLS);
-  const parts = [...pieces.flatMap((piece) => scanner.push(piece)), ...scanner.finish()];
-  return parts.reduce<AnswerPart[]>((merged, part) => {
-    const last = merged.at(-1);
-    if (part.kind === 'text' && last?.kind === 'text') {
-      merged[merged.length - 1] = { kind: 'text', text: last.text + part.text };
-    } else if (part.kind === 'call' || part.text !== '') merged.push(part);
-    return merged;
-  }, []);
+  const found: Found[] = [];
+  for (const part of [...pieces.flatMap((piece) => scanner.push(piece)), ...scanner.finish()]) {
+    const last = found.at(-1);
+    if (part.kind === 'call') found.push(call(part.name, ''));
+    else if (part.kind === 'arguments') {
+      if (typeof last !== 'object') throw new Error('arguments of no call');
+      found[found.length - 1] = call(last.name, last.arguments + part.text);
+    } else if (typeof last === 'string') found[found.length - 1] = last + part.text;
+    else if (part.text !== '') found.push(part.text);
+  }
+  return found;
 }
 
-const text = (value: string): AnswerPart => ({ kind: 'text', text: value });
-const call = (name: string, args: string): AnswerPart => ({
-  kind: 'call',
-  call: { name, arguments: args },
-});
+const call = (name: string, args: string): Found => ({ name, arguments: args });
 
 const ADD = '{"name": "add", "arguments": {"a": 1, "b": [2, "}"]}}';
 
 describe('the Hermes scanner', () => {
-  it.each<[string, string, AnswerPart[]]>([
-    ['plain text', ' Hello <b>\n', [text(' Hello <b>\n')]],
+  it.each<[string, string, Found[]]>([
+    ['plain text', ' Hello <b>\n', [' Hello <b>\n']],
     ['a call', `<tool_call>\n${ADD}\n</tool_call>`, [call('add', '{"a": 1, "b": [2, "}"]}')]],
     [
       'text and two calls, and drops the white space between them',
       `Let me see.\n<tool_call>${ADD}</tool_call>\n<tool_call>{"name":"get_weather","arguments":{}}</tool_call>\n`,
-      [text('Let me see.'), call('add', '{"a": 1, "b": [2, "}"]}'), call('get_weather', '{}')],
+      ['Let me see.', call('add', '{"a": 1, "b": [2, "}"]}'), call('get_weather', '{}')],
     ],
     [
       'text behind a call',
       `<tool_call>${ADD}</tool_call>\nDone. `,
-      [call('add', '{"a": 1, "b": [2, "}"]}'), text('Done.')],
+      [call('add', '{"a": 1, "b": [2, "}"]}'), 'Done.'],
     ],
     ['a call without arguments', '<tool_call>{"name": "add"}</tool_call>', [call('add', '{}')]],
     [
@@ -59,12 +58,23 @@ describe('the Hermes scanner', () => {
       '<tool_call>{"arguments": {"id": 12345678901234567890, "x": 1.0}, "name": "add"}</tool_call>',
       [call('add', '{"id": 12345678901234567890, "x": 1.0}')],
     ],
+    [
+      'a call that is cut, as far as it goes',
+      'Hm <tool_call>{"name": "add", "arguments": {"a": 1',
+      ['Hm', call('add', '{"a": 1')],
+    ],
+    [
+      'a call whose arguments are wrong, as they are',
+      '<tool_call>{"name": "add", "arguments": {"a": 1,,}}</tool_call> so',
+      [call('add', '{"a": 1,,}'), 'so'],
+    ],
   ])('reads %s', (_, input, parts) => {
     expect(scan('hermes', [input])).toEqual(parts);
   });
 
   it.each([
-    ['JSON that is cut', '<tool_call>{"name": "add", "arguments": {"a": 1'],
+    ['a call that is cut before its arguments', '<tool_call>{"name": "add", "arg'],
+    ['a name that comes last and is cut', '<tool_call>{"arguments": {"a": 1}, "name": "add"'],
     ['JSON that is wrong', 'Hm <tool_call>{"name": "add", arguments: 1}</tool_call> so'],
     ['a tool that was not offered', '<tool_call>{"name": "rm", "arguments": {}}</tool_call>'],
     ['arguments that are no object', '<tool_call>{"name": "add", "arguments": [1]}</tool_call>'],
@@ -72,14 +82,14 @@ describe('the Hermes scanner', () => {
     ['half a tag', 'a <tool_c'],
     ['a closing tag alone', 'a </tool_call>'],
   ])('leaves %s as text', (_, input) => {
-    expect(scan('hermes', [input])).toEqual([text(input)]);
+    expect(scan('hermes', [input])).toEqual([input]);
   });
 });
 
 describe('the Llama 3 scanner', () => {
   const LLAMA = '{"name": "add", "parameters": {"a": "\\"}{", "b": {}}}';
 
-  it.each<[string, string, AnswerPart[]]>([
+  it.each<[string, string, Found[]]>([
     ['a call', LLAMA, [call('add', '{"a": "\\"}{", "b": {}}')]],
     ['a call behind its tag', `<|python_tag|>${LLAMA}\n`, [call('add', '{"a": "\\"}{", "b": {}}')]],
     [
@@ -90,31 +100,41 @@ describe('the Llama 3 scanner', () => {
     [
       'a call and then text',
       `${LLAMA} as I said`,
-      [call('add', '{"a": "\\"}{", "b": {}}'), text(' as I said')],
+      [call('add', '{"a": "\\"}{", "b": {}}'), ' as I said'],
     ],
     [
       'text',
       ' I would say {"name": "add", "parameters": {}}',
-      [text(' I would say {"name": "add", "parameters": {}}')],
+      [' I would say {"name": "add", "parameters": {}}'],
     ],
     [
       'JSON that is an answer',
       '{"name": "Ada", "parameters": {}}\n',
-      [text('{"name": "Ada", "parameters": {}}\n')],
+      ['{"name": "Ada", "parameters": {}}\n'],
     ],
-    [
-      'what is cut',
-      '{"name": "add", "parameters": {"a"',
-      [text('{"name": "add", "parameters": {"a"')],
-    ],
-    ['half a tag', '<|pyth', [text('<|pyth')]],
-    ['white space', ' \n', [text(' \n')]],
+    ['a call that is cut', '{"name": "add", "parameters": {"a"', [call('add', '{"a"')]],
+    ['what is cut before it is a call', '{"name": "add", "par', ['{"name": "add", "par']],
+    ['half a tag', '<|pyth', ['<|pyth']],
+    ['white space', ' \n', [' \n']],
   ])('reads %s', (_, input, parts) => {
     expect(scan('llama3_json', [input])).toEqual(parts);
   });
 });
 
 describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
+  it('gives out arguments as they come, once a call has named its tool', () => {
+    const scanner = createScanner(format, TOOLS);
+    const before = format === 'hermes' ? '<tool_call>\n' : '';
+    expect(scanner.push(`${before}{"name": "add", "arguments": `)).toEqual([]);
+    expect(scanner.push('{"a"')).toEqual([
+      { kind: 'call', name: 'add' },
+      { kind: 'arguments', text: '{"a"' },
+    ]);
+    expect(scanner.push(': 12')).toEqual([{ kind: 'arguments', text: ': 12' }]);
+    expect(scanner.push('}}')).toEqual([{ kind: 'arguments', text: '}' }]);
+    expect(scanner.finish()).toEqual([]);
+  });
+
   const piece = fc.oneof(
     fc.constantFrom(
       '<tool_call>',
@@ -156,7 +176,7 @@ describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
     fc.assert(
       fc.property(fc.string(), (anything) => {
         fc.pre(!anything.includes('name'));
-        expect(scan(format, [anything])).toEqual(anything === '' ? [] : [text(anything)]);
+        expect(scan(format, [anything])).toEqual(anything === '' ? [] : [anything]);
       }),
     );
   });

@@ -271,20 +271,23 @@ describe('tools', () => {
     expect(choices[0]?.message.tool_calls?.[0]?.id).toMatch(/^call_[0-9a-f]{32}$/);
   });
 
-  it('are called in a stream by id, type and name first and then the arguments', async () => {
+  it('are called in a stream by id, type and name first and then the arguments as they come', async () => {
     const { chat } = chatApp([`${WEATHER_CALL}\n${WEATHER_CALL}`]);
     const streamed = choices(await chunks(await chat({ tools: [WEATHER], stream: true })));
     const calls = streamed.flatMap(({ delta }) => delta.tool_calls ?? []);
-    const [first, second] = calls.filter(({ id }) => id !== undefined);
-    expect(first?.id).not.toBe(second?.id);
-    const rest = { function: { arguments: '{"city": "Bonn"}' } };
     const opening = { type: 'function', function: { name: 'get_weather', arguments: '' } };
-    expect(calls).toEqual([
-      { index: 0, id: first?.id, ...opening },
-      { index: 0, ...rest },
-      { index: 1, id: second?.id, ...opening },
-      { index: 1, ...rest },
-    ]);
+    const ids = [0, 1].map((position) => {
+      const [first, ...rest] = calls.filter(({ index }) => index === position);
+      expect(first).toEqual({ index: position, id: expect.any(String), ...opening });
+      const deltas = rest.map((call) => {
+        expect(Object.keys(call)).toEqual(['index', 'function']);
+        return call.function?.arguments;
+      });
+      expect(deltas.join('')).toBe('{"city": "Bonn"}');
+      expect(deltas.length).toBeGreaterThan(10);
+      return first?.id;
+    });
+    expect(new Set(ids).size).toBe(2);
     expect(streamed.every(({ delta }) => !delta.content)).toBe(true);
     expect(streamed.at(-1)).toMatchObject({ delta: {}, finish_reason: 'tool_calls' });
   });
@@ -297,12 +300,22 @@ describe('tools', () => {
     expect(cancelled()).toBe(1);
   });
 
-  it('are not called by what is malformed or cut: that is text', async () => {
-    const cut = WEATHER_CALL.slice(0, 40);
+  it('are not called by what is cut before it names one: that is text', async () => {
+    const cut = WEATHER_CALL.slice(0, 30);
     const { reply } = chatApp([said(cut, 'length')]);
     const { choices } = await reply({ tools: [WEATHER] });
     expect(choices[0]).toMatchObject({ finish_reason: 'length', message: { content: cut } });
     expect(choices[0]?.message).not.toHaveProperty('tool_calls');
+  });
+
+  it('are called with what there is of arguments that are cut', async () => {
+    const cut = WEATHER_CALL.slice(0, WEATHER_CALL.indexOf('Bo') + 2);
+    const { reply } = chatApp([said(cut, 'length')]);
+    const { choices } = await reply({ tools: [WEATHER] });
+    expect(choices[0]).toMatchObject({
+      finish_reason: 'length',
+      message: { content: null, tool_calls: [{ function: { arguments: '{"city": "Bo' } }] },
+    });
   });
 
   it('are not shown where tool_choice is none', async () => {

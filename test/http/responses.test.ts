@@ -94,15 +94,32 @@ describe('POST /v1/responses', () => {
     const items = all.filter(({ type }) => type === 'response.output_item.done');
     expect(items.map(({ output_index }) => output_index)).toEqual([0, 1, 2]);
     const call = all.filter(({ output_index }) => output_index === 1);
+    const deltas = call.filter(({ type }) => type === 'response.function_call_arguments.delta');
+    expect(deltas.length).toBeGreaterThan(10);
+    expect(deltas.map(({ delta }) => delta).join('')).toBe('{"city": "Bonn"}');
     expect(call.map(({ type }) => type)).toEqual([
       'response.output_item.added',
-      'response.function_call_arguments.delta',
+      ...deltas.map(({ type }) => type),
       'response.function_call_arguments.done',
       'response.output_item.done',
     ]);
     expect(call[0]).toMatchObject({ item: { status: 'in_progress', arguments: '' } });
-    expect(call[3]).toMatchObject({
-      item: { type: 'function_call', name: 'get_weather', arguments: '{"city": "Bonn"}' },
+    expect(call.at(-1)).toMatchObject({
+      item: {
+        ...{ type: 'function_call', status: 'completed' },
+        ...{ name: 'get_weather', arguments: '{"city": "Bonn"}' },
+      },
+    });
+  });
+
+  it('leaves a call incomplete whose arguments are cut', async () => {
+    const cut = WEATHER_CALL.slice(0, WEATHER_CALL.indexOf('Bo') + 2);
+    const all = await events(chatApp([said(cut, 'length')]), { tools: [TOOL] });
+    const item = { type: 'function_call', status: 'incomplete', arguments: '{"city": "Bo' };
+    expect(all.at(-2)).toMatchObject({ type: 'response.output_item.done', item });
+    expect(all.at(-1)).toMatchObject({
+      type: 'response.incomplete',
+      response: { output: [item], incomplete_details: { reason: 'max_output_tokens' } },
     });
   });
 

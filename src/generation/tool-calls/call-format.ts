@@ -1,8 +1,12 @@
 // What an answer's text must be where calls of tools are demanded, or where some tools are strict: the model's own format of
 // calls, with arguments by each tool's schema.
+import { literal } from '../../constraint/ebnf.ts';
+import { FormatProblem } from '../../constraint/format-problem.ts';
+import { JSON_BASICS, type JsonSchema, jsonRules } from '../../constraint/json-grammar.ts';
+import type { TextFormat } from '../../constraint/text-format.ts';
 import { ServerError } from '../../errors.ts';
-import { type JsonSchema, schemaFormat, type Tagged, type TextFormat } from '../constraint.ts';
 import type { ToolDefinition } from '../conversation.ts';
+import { LLAMA3_TEXT } from './llama3-text.ts';
 import type { ToolCallFormat } from './scanner.ts';
 
 export interface CallDemand {
@@ -14,62 +18,99 @@ export interface CallDemand {
   readonly strict: ReadonlySet<string>;
 }
 
+interface Marks {
+  /** What stands around the arguments of a call. */
+  readonly begin: (name: string) => string;
+  readonly end: string;
+  /** Between calls. */
+  readonly separator: string;
+}
+
+const MARKS: Readonly<Record<ToolCallFormat, Marks>> = {
+  hermes: {
+    begin: (name) => `<tool_call>\n{"name": ${name}, "arguments": `,
+    end: '}\n</tool_call>',
+    separator: '\n',
+  },
+  llama3_json: {
+    begin: (name) => `{"name": ${name}, "parameters": `,
+    end: '}',
+    separator: '; ',
+  },
+};
+
 /** Null where the text stays free. */
 export function callFormat(
   format: ToolCallFormat,
   tools: readonly ToolDefinition[],
   { isForced, onlyOne, strict }: CallDemand,
 ): TextFormat | null {
-  const tags = () => tools.map((tool) => callTag(format, tool, strict.has(tool.function.name)));
-  if (isForced) {
-    const isSingle = onlyOne || format === 'llama3_json';
-    return isSingle
-      ? { type: 'or', elements: tags() }
-      : {
-          type: 'tags_with_separator',
-          tags: tags(),
-          separator: '\n',
-          at_least_one: true,
-          stop_after_first: false,
-        };
-  }
-  // Llama's calls begin as any JSON does: nothing tells where to watch.
-  if (format === 'llama3_json' || strict.size === 0) return null;
-  return {
-    type: 'triggered_tags',
-    triggers: ['<tool_call>'],
-    tags: tags(),
-    stop_after_first: onlyOne,
-  };
-}
-
-function callTag(format: ToolCallFormat, tool: ToolDefinition, isStrict: boolean): Tagged {
-  const name = JSON.stringify(tool.function.name);
-  const content = argumentsFormat(tool, isStrict);
+  const isFree = !isForced && strict.size === 0;
+  if (isFree) return null;
+  if (isForced) return { type: 'grammar', grammar: callsGrammar(format, tools, onlyOne, strict) };
   switch (format) {
     case 'hermes':
       return {
-        type: 'tag',
-        begin: `<tool_call>\n{"name": ${name}, "arguments": `,
-        content,
-        end: '}\n</tool_call>',
+        type: 'triggered_tags',
+        triggers: ['<tool_call>'],
+        tags: tools.map((tool) => callTag(tool, strict)),
+        stop_after_first: onlyOne,
       };
     case 'llama3_json':
-      return { type: 'tag', begin: `{"name": ${name}, "parameters": `, content, end: '}' };
+      // Its calls begin as any JSON does: what begins with a brace is one.
+      return {
+        type: 'or',
+        elements: [
+          { type: 'grammar', grammar: LLAMA3_TEXT },
+          { type: 'grammar', grammar: callsGrammar(format, tools, onlyOne, strict) },
+        ],
+      };
     default:
       return format satisfies never;
   }
 }
 
+/** Calls and nothing else. */
+function callsGrammar(
+  format: ToolCallFormat,
+  tools: readonly ToolDefinition[],
+  onlyOne: boolean,
+  strict: ReadonlySet<string>,
+): string {
+  const { begin, end, separator } = MARKS[format];
+  const calls = tools.map((tool, index) => {
+    const name = JSON.stringify(tool.function.name);
+    return `${literal(begin(name))} arguments${index} ${literal(end)}`;
+  });
+  const rules = tools.map((tool, index) => argumentRules(tool, `arguments${index}`, strict));
+  const others = onlyOne ? '' : ` (${literal(separator)} call)*`;
+  return `root ::= call${others}\ncall ::= ${calls.join(' | ')}\n${rules.join('')}${JSON_BASICS}`;
+}
+
+function callTag(tool: ToolDefinition, strict: ReadonlySet<string>) {
+  const { begin, end } = MARKS.hermes;
+  const grammar = argumentRules(tool, 'root', strict) + JSON_BASICS;
+  return {
+    type: 'tag',
+    begin: begin(JSON.stringify(tool.function.name)),
+    content: { type: 'grammar', grammar },
+    end,
+  } as const;
+}
+
 /** A schema that cannot be kept to is a hint, unless the tool is strict. */
-function argumentsFormat({ function: offered }: ToolDefinition, isStrict: boolean): TextFormat {
+function argumentRules(
+  { function: offered }: ToolDefinition,
+  rule: string,
+  strict: ReadonlySet<string>,
+): string {
   const schema = { type: 'object', additionalProperties: false, ...offered.parameters };
   try {
-    return schemaFormat(schema as JsonSchema, `the schema of ${offered.name}`);
+    return jsonRules(schema as JsonSchema, rule);
   } catch (error) {
-    if (!(error instanceof ServerError)) throw error;
-    if (!isStrict) return schemaFormat({ type: 'object' }, '');
-    const message = `tools cannot be strict: ${error.message}`;
+    if (!(error instanceof FormatProblem)) throw error;
+    if (!strict.has(offered.name)) return jsonRules({ type: 'object' }, rule);
+    const message = `tools cannot be strict: the schema of ${offered.name} ${error.message}.`;
     throw new ServerError('invalid_request', message, { param: 'tools', cause: error });
   }
 }

@@ -1,6 +1,6 @@
 // Hermes' format, which Qwen and many others use: <tool_call>{"name": …, "arguments": {…}}</tool_call>, any number of
 // them, before or after text. White space beside a call is the format's own and no text.
-import { readCall } from './read-call.ts';
+import { CallReader } from './call-reader.ts';
 import type { AnswerPart, ToolCallScanner } from './scanner.ts';
 
 const OPEN = '<tool_call>';
@@ -8,8 +8,8 @@ const CLOSE = '</tool_call>';
 
 export class HermesScanner implements ToolCallScanner {
   readonly #toolNames: ReadonlySet<string>;
-  /** The text behind an open tag; null outside of calls. */
-  #call: string | null = null;
+  /** Of the text behind an open tag; null outside of calls. */
+  #call: CallReader | null = null;
   /** The end of the text so far, which may become a tag. */
   #held = '';
   /** White space that is text only if text follows it. */
@@ -35,7 +35,7 @@ export class HermesScanner implements ToolCallScanner {
         return parts;
       }
       text = text.slice(end + tag.length);
-      if (this.#call === null) this.#call = '';
+      if (this.#call === null) this.#call = new CallReader(this.#toolNames);
       else this.#close(CLOSE, parts);
     }
   }
@@ -45,7 +45,7 @@ export class HermesScanner implements ToolCallScanner {
     this.#take(this.#held, parts);
     this.#held = '';
     // The model's end of turn, a stop string or a limit may stand where the closing tag belongs.
-    if (this.#call !== null) this.#close('', parts);
+    this.#close('', parts);
     if (!this.#hasCalls && this.#space !== '') parts.push({ kind: 'text', text: this.#space });
     this.#space = '';
     return parts;
@@ -53,7 +53,7 @@ export class HermesScanner implements ToolCallScanner {
 
   #take(text: string, parts: AnswerPart[]): void {
     if (this.#call !== null) {
-      this.#call += text;
+      parts.push(...this.#call.push(text));
       return;
     }
     const content = text.trimEnd();
@@ -70,14 +70,15 @@ export class HermesScanner implements ToolCallScanner {
   }
 
   #close(tag: string, parts: AnswerPart[]): void {
-    const body = this.#call ?? '';
+    if (this.#call === null) return;
+    const { text } = this.#call;
+    const call = this.#call.finish();
     this.#call = null;
-    const call = readCall(body, this.#toolNames);
     if (call === null) {
-      this.#take(OPEN + body + tag, parts);
+      this.#take(OPEN + text + tag, parts);
       return;
     }
-    parts.push({ kind: 'call', call });
+    parts.push(...call);
     this.#hasCalls = true;
     this.#isAfterCall = true;
     this.#space = '';

@@ -1,9 +1,10 @@
 // Llama 3's format: an answer that is nothing but {"name": …, "parameters": {…}}, or several with `;` between them,
 // with or without <|python_tag|> before. An answer that begins with anything else is text from its beginning to its end.
-import { readCall } from './read-call.ts';
+import { CallReader } from './call-reader.ts';
+import { ObjectEnd } from './object-end.ts';
 import type { AnswerPart, ToolCallScanner } from './scanner.ts';
 
-const TAG = '<|python_tag|>';
+export const LLAMA3_TAG = '<|python_tag|>';
 
 export class Llama3JsonScanner implements ToolCallScanner {
   readonly #toolNames: ReadonlySet<string>;
@@ -12,11 +13,8 @@ export class Llama3JsonScanner implements ToolCallScanner {
   #before = '';
   /** How much of the tag has been read, at the end of `#before`. */
   #tagLength = 0;
-  /** The object so far; empty outside of one. Only ever appended to: to look into it would cost its length each time. */
-  #object = '';
-  #depth = 0;
-  #inString = false;
-  #isEscaped = false;
+  /** Null outside of objects. */
+  #object: { readonly call: CallReader; readonly end: ObjectEnd } | null = null;
   #hasCalls = false;
 
   constructor(toolNames: ReadonlySet<string>) {
@@ -25,68 +23,67 @@ export class Llama3JsonScanner implements ToolCallScanner {
 
   push(piece: string): AnswerPart[] {
     const parts: AnswerPart[] = [];
-    for (let index = 0; index < piece.length; index += 1) {
-      if (this.#isText) {
-        parts.push({ kind: 'text', text: piece.slice(index) });
-        return parts;
-      }
+    let index = 0;
+    while (index < piece.length && !this.#isText) {
       const character = piece.charAt(index);
-      if (this.#object !== '' || (character === '{' && !this.#isInTag())) {
-        this.#object += character;
-        if (this.#closesObject(character)) this.#endObject(parts);
-      } else {
+      if (this.#object === null && character === '{' && !this.#isInTag()) {
+        this.#object = { call: new CallReader(this.#toolNames), end: new ObjectEnd() };
+      }
+      if (this.#object === null) {
+        index += 1;
         this.#before += character;
-        if (!this.#separates(character)) this.#becomeText(parts);
+        if (!this.#separates(character)) this.#becomeText('', parts);
+      } else {
+        const { call, end } = this.#object;
+        const start = index;
+        index += end.push(piece.slice(start));
+        parts.push(...call.push(piece.slice(start, index)));
+        if (end.isFound) this.#endObject(call, parts);
       }
     }
+    if (index < piece.length) parts.push({ kind: 'text', text: piece.slice(index) });
     return parts;
   }
 
   finish(): AnswerPart[] {
     const parts: AnswerPart[] = [];
+    if (this.#object !== null) this.#endObject(this.#object.call, parts);
     // White space behind the last call is nothing; all else that is left did not become a call.
-    const isSpace = this.#object === '' && this.#before.trim() === '';
-    if (!this.#isText && !(this.#hasCalls && isSpace)) this.#becomeText(parts);
+    else if (!this.#isText && !(this.#hasCalls && this.#before.trim() === '')) {
+      this.#becomeText('', parts);
+    }
     return parts;
   }
 
   #isInTag(): boolean {
-    return this.#tagLength > 0 && this.#tagLength < TAG.length;
+    return this.#tagLength > 0 && this.#tagLength < LLAMA3_TAG.length;
   }
 
   /** Whether a call may still follow. */
   #separates(character: string): boolean {
     if (this.#isInTag() || (character === '<' && this.#tagLength === 0 && !this.#hasCalls)) {
       this.#tagLength += 1;
-      return TAG[this.#tagLength - 1] === character;
+      return LLAMA3_TAG[this.#tagLength - 1] === character;
     }
     return /\s/.test(character) || (character === ';' && this.#hasCalls);
   }
 
-  #closesObject(character: string): boolean {
-    if (this.#isEscaped) this.#isEscaped = false;
-    else if (this.#inString && character === '\\') this.#isEscaped = true;
-    else if (character === '"') this.#inString = !this.#inString;
-    else if (!this.#inString && character === '{') this.#depth += 1;
-    else if (!this.#inString && character === '}') this.#depth -= 1;
-    return this.#depth === 0;
-  }
-
-  #endObject(parts: AnswerPart[]): void {
-    const call = readCall(this.#object, this.#toolNames);
+  #endObject(reader: CallReader, parts: AnswerPart[]): void {
+    const { text } = reader;
+    const call = reader.finish();
+    this.#object = null;
     if (call === null) {
-      this.#becomeText(parts);
+      this.#becomeText(text, parts);
       return;
     }
-    parts.push({ kind: 'call', call });
+    parts.push(...call);
     this.#hasCalls = true;
     this.#before = '';
-    this.#object = '';
   }
 
-  #becomeText(parts: AnswerPart[]): void {
+  #becomeText(object: string, parts: AnswerPart[]): void {
     this.#isText = true;
-    const text = this.#before + this.#object;
+    const text = this.#before + object;
     if (text !== '') parts.push({ kind: 'text', text });
   }
 }

@@ -1,5 +1,5 @@
-// What a scanner of an answer's text finds: text and calls of tools. A call is given out when it is whole, since
-// what turns out not to be one is text; so the pieces the text came in make no difference.
+// What a scanner of an answer's text finds: text, and calls of tools with their arguments as they come. What a scanner gives
+// out depends on the text and not on the pieces it came in.
 
 export interface ParsedCall {
   readonly name: string;
@@ -9,7 +9,9 @@ export interface ParsedCall {
 
 export type AnswerPart =
   | { readonly kind: 'text'; readonly text: string }
-  | { readonly kind: 'call'; readonly call: ParsedCall };
+  /** A call begins; the parts of its arguments follow, with nothing between. */
+  | { readonly kind: 'call'; readonly name: string }
+  | { readonly kind: 'arguments'; readonly text: string };
 
 export interface ToolCallScanner {
   push(text: string): AnswerPart[];

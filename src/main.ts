@@ -156,7 +156,7 @@ function engineOptions(config: Config, modelFolder: string): EngineOptions {
     kvCacheBytes: config.kvCacheMemory,
     maxLength: config.maxModelLen,
     prefillChunk: config.prefillChunk,
-    prefixCache: config.prefixCache === 'on',
+    prefixCache: config.prefixCache,
     queueLimit: config.queueLimit,
     queueTokens: config.queueTokens,
   };

@@ -18,6 +18,7 @@ const { values: flags } = parseArgs({
     rounds: { type: 'string', default: '5' },
     /** Conversations at once × slots of the cache. */
     many: { type: 'string', default: '64x64,16x8' },
+    'prefix-cache': { type: 'string', default: 'prompts' },
     /** To see that everything runs: its figures mean little. */
     quick: { type: 'boolean', default: false },
     /** Print the results and leave the files alone. */
@@ -32,7 +33,10 @@ const lastTurn = Math.max(...turns);
 const maxLength = promptTokens(lastTurn + 1) + answerTokens;
 
 async function serve<T>(slots: number, measure: (endpoint: Endpoint) => Promise<T>): Promise<T> {
-  const settings = { model: flags.folder, 'max-sequences': slots, 'max-model-len': maxLength };
+  const settings = {
+    ...{ model: flags.folder, 'prefix-cache': flags['prefix-cache'] },
+    ...{ 'max-sequences': slots, 'max-model-len': maxLength },
+  };
   const { url, stop } = await startServerProcess(
     Object.entries(settings).flatMap(([flag, value]) => [`--${flag}`, String(value)]),
   );
@@ -64,7 +68,7 @@ for (const pair of (flags.quick ? '4x4,4x2' : flags.many).split(',')) {
   );
 }
 
-const report = `${dateAndMachine()}, ${flags.folder}. Each turn adds ${observationTokens} observed tokens and ${answerTokens} of the answer. Time to first token at the client, through HTTP and the tokenizer.
+const report = `${dateAndMachine()}, ${flags.folder}, \`--prefix-cache ${flags['prefix-cache']}\`. Each turn adds ${observationTokens} observed tokens and ${answerTokens} of the answer. Time to first token at the client, through HTTP and the tokenizer.
 
 One conversation, medians of ${rounds}; "without" asks the same under a fresh \`cache_salt\`:
 

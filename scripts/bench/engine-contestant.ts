@@ -27,7 +27,7 @@ export async function startEngineContestant(settings: EngineSettings): Promise<C
     maxLength,
     prefillChunk: 512,
     // No peer reuses one sequence's prompt for another.
-    prefixCache: false,
+    prefixCache: 'off',
     queueLimit: maxSequences,
     queueTokens: Number.MAX_SAFE_INTEGER,
   };

@@ -45,6 +45,7 @@ export class EngineSteps {
     const scheduler = new Scheduler({
       maxSequences: this.#maxSequences,
       minReuse: Number.POSITIVE_INFINITY,
+      sharesAnswers: false,
       prefillChunk: this.#prefillChunk,
       maxScored: this.#maxSequences,
       eosTokenIds: new Set(),

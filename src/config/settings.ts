@@ -91,9 +91,9 @@ export const SETTINGS = {
   ),
   prefillChunk: integer(2, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
   prefixCache: choice(
-    ['on', 'off'],
-    'on',
-    'Whether a prompt that begins like an earlier one reuses its part of the KV cache.',
+    ['prompts', 'answers', 'off'],
+    'prompts',
+    'What a prompt may reuse of the KV cache where it begins like an earlier one: of its prompt; of its answer as well, which is faster and may change last bits; nothing.',
   ),
   queueLimit: integer(
     1,

@@ -18,8 +18,8 @@ export const engineOptionsSchema = z.object({
   maxLength: z.int().positive().nullable(),
   /** Most prompt tokens (padding included) run between two decode steps; 2 are the fewest that run at once. */
   prefillChunk: z.int().min(2),
-  /** Keep the caches of sequences that have ended for prompts that begin like them. */
-  prefixCache: z.boolean(),
+  /** What of sequences that have run is kept for prompts that begin like them. */
+  prefixCache: z.enum(['prompts', 'answers', 'off']),
   /** Most sequences that may wait for a slot; one more is refused with `queue_full`. */
   queueLimit: z.int().nonnegative(),
   /** Most prompt tokens that may wait while sequences wait. */

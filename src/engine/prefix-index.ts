@@ -8,6 +8,8 @@ export interface Prefix {
   readonly tokens: Int32Array;
   readonly past: number;
   readonly valuePast: number;
+  /** Leading tokens that others may begin with, as soon as they have run. */
+  readonly shareable: number;
 }
 
 export interface PrefixMatch {
@@ -36,7 +38,8 @@ export function longestPrefix(
   let best: PrefixMatch | null = null;
   for (const holder of holders) {
     if (holder === null) continue;
-    const usable = prompt.needsValue ? holder.valuePast : holder.past;
+    const run = prompt.needsValue ? holder.valuePast : holder.past;
+    const usable = Math.min(run, holder.shareable);
     if (usable < (best?.tokens ?? atLeast)) continue;
     const tokens = sharedTokens(prompt, holder, usable);
     const isBetter =
@@ -59,4 +62,9 @@ export function sharedTokens(
   let count = 0;
   while (count < end && tokens[count] === other.tokens[count]) count += 1;
   return count;
+}
+
+/** How many of its tokens are of use to others. */
+export function shareableTokens({ past, shareable }: Prefix): number {
+  return Math.min(past, shareable);
 }

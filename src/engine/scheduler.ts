@@ -13,13 +13,13 @@ import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
 import { evenAbove, evenBelow, prefillWidth } from './prefill-width.ts';
-import { longestPrefix, type Prefix, type PrefixMatch } from './prefix-index.ts';
+import { longestPrefix, type Prefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
 import { reusablePart, willShare } from './reusable-prompt.ts';
-import { append, createSequence, type Sequence, type Vocabulary } from './sequence.ts';
+import { append, createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
 import { type SlotMove, SlotTable } from './slot-table.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-export interface SchedulerLimits extends Vocabulary {
+export interface SchedulerLimits extends SequenceOptions {
   /** Slots of the cache. */
   readonly maxSequences: number;
   /** Most tokens of one prefill run, padding included; at least 2. */
@@ -268,7 +268,7 @@ export class Scheduler {
 
   #vacate(sequence: Sequence): void {
     this.#waiting.settle(sequence);
-    if (sequence.past >= this.#limits.minReuse) this.#slots.retire(sequence);
+    if (shareableTokens(sequence) >= this.#limits.minReuse) this.#slots.retire(sequence);
     else this.#slots.release(sequence);
   }
 }

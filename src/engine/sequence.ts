@@ -17,6 +17,7 @@ export interface Sequence extends PolicyRow {
   /** Prompt tokens it did not have to run. */
   cached: number;
   readonly scope: string;
+  readonly shareable: number;
 }
 
 /** What sequences need to know of the policy's tokens. */
@@ -25,12 +26,17 @@ export interface Vocabulary {
   readonly eosTokenIds: ReadonlySet<number>;
 }
 
-export function createSequence(request: SequenceRequest, vocabulary: Vocabulary): Sequence {
+export interface SequenceOptions extends Vocabulary {
+  /** Whether others may begin with the tokens of its answer: decoded, they have the last bits of a lone query. */
+  readonly sharesAnswers: boolean;
+}
+
+export function createSequence(request: SequenceRequest, options: SequenceOptions): Sequence {
   const { promptIds, maxTokens, policy, sampling, edits } = request;
   const tokens = new Int32Array(promptIds.length + maxTokens);
   tokens.set(promptIds);
-  const endingIds = endingTokens(request, vocabulary);
-  const { vocabularySize } = vocabulary;
+  const endingIds = endingTokens(request, options);
+  const { vocabularySize, sharesAnswers } = options;
   return {
     request,
     tokens,
@@ -40,6 +46,7 @@ export function createSequence(request: SequenceRequest, vocabulary: Vocabulary)
     drawn: 0,
     cached: 0,
     scope: request.cacheScope,
+    shareable: sharesAnswers ? tokens.length : promptIds.length,
     weights: stepWeights(policy, 0, maxTokens),
     needsValue: request.details || needsValue(policy),
     sampling: samplingUnder(policy, sampling),

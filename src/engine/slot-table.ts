@@ -1,6 +1,6 @@
 // Who holds which slot: sequences that run, caches of sequences that have ended, nobody. Pure: it decides what to move
 // and keeps its books as if the moves had been made; whoever runs the plan makes them.
-import type { Prefix } from './prefix-index.ts';
+import { type Prefix, shareableTokens } from './prefix-index.ts';
 
 /**
  * Before the run: slot `to` takes the first `tokens` tokens of slot `from`; in a swap, slot `from` those of `to` as well.
@@ -106,10 +106,13 @@ export class SlotTable {
     this.#holders[this.slotOf(holder)] = null;
   }
 
-  /** Its slot keeps what it ran, for whoever can use it, until the slot is needed. */
+  /** Its slot keeps what it ran and others may use, until the slot is needed. */
   retire(holder: Prefix): void {
-    const { scope, tokens, past, valuePast } = holder;
-    const cache = { scope, tokens: tokens.slice(0, past), past, valuePast };
+    const past = shareableTokens(holder);
+    const { scope } = holder;
+    const tokens = holder.tokens.slice(0, past);
+    const valuePast = Math.min(past, holder.valuePast);
+    const cache = { scope, tokens, past, valuePast, shareable: past };
     this.#holders[this.slotOf(holder)] = cache;
     this.#cached.add(cache);
   }

@@ -47,7 +47,8 @@ function serve(
     maxScored,
     vocabularySize,
     eosTokenIds: new Set(eosTokenIds),
-    minReuse: prefixCache ? minReusedTokens : Number.POSITIVE_INFINITY,
+    minReuse: prefixCache === 'off' ? Number.POSITIVE_INFINITY : minReusedTokens,
+    sharesAnswers: prefixCache === 'answers',
   });
   // However the thread ends: one that dies of an exception leaves its process, and in it what ONNX Runtime holds.
   process.once('exit', () => policy.release());

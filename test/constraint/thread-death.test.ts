@@ -28,7 +28,7 @@ beforeAll(async () => {
   const options = {
     ...{ modelFolder: policy.folder, device: 'cpu', libraryPath: null, threads: 1 },
     ...{ maxSequences: 2, kvCacheBytes: null, maxLength: null, prefillChunk: 16 },
-    ...{ prefixCache: true, queueLimit: 200, queueTokens: 1_000_000 },
+    ...{ prefixCache: 'prompts' as const, queueLimit: 200, queueTokens: 1_000_000 },
   };
   const launch = (workerData: EngineOptions) =>
     new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });

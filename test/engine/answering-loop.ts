@@ -4,7 +4,7 @@ import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.t
 import { Scheduler, type SchedulerLimits } from '../../src/engine/scheduler.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 
-type Limits = Pick<SchedulerLimits, 'maxSequences' | 'prefillChunk' | 'minReuse'>;
+type Limits = Pick<SchedulerLimits, 'maxSequences' | 'prefillChunk' | 'minReuse' | 'sharesAnswers'>;
 
 /** Runs requests at once, after all it was given before; their events, in the order of the requests. */
 export type AnsweringLoop = (requests: readonly SequenceRequest[]) => readonly SequenceEvent[][];

@@ -19,7 +19,7 @@ const options: EngineOptions = {
   kvCacheBytes: null,
   maxLength: null,
   prefillChunk: 16,
-  prefixCache: true,
+  prefixCache: 'prompts',
   queueLimit: 200,
   queueTokens: 1_000_000,
 };

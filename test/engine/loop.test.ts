@@ -24,6 +24,7 @@ describe('EngineLoop, on the tiny policy', () => {
       maxScored: Math.max(maxSequences, Math.min(prefillChunk, 16)),
       vocabularySize: policy.manifest.vocab_size,
       minReuse: Number.POSITIVE_INFINITY,
+      sharesAnswers: false,
       eosTokenIds: new Set(policy.manifest.eos_token_ids),
     });
     const loop = new EngineLoop(policy, scheduler, (message) => messages.push(message));

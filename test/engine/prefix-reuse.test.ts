@@ -17,15 +17,17 @@ describe('Scheduler, with caches of sequences that ended', () => {
   let slots: SlotModel;
   let nextId = 0;
 
-  beforeEach(() => {
+  function start(sharesAnswers: boolean): void {
     nextId = 0;
-    slots = new SlotModel(maxSequences);
+    slots = new SlotModel(maxSequences, sharesAnswers);
     scheduler = new Scheduler({
-      ...{ maxSequences, prefillChunk: 8, maxScored: 4, minReuse: 2 },
+      ...{ maxSequences, prefillChunk: 8, maxScored: 4, minReuse: 2, sharesAnswers },
       vocabularySize: 1000,
       eosTokenIds: new Set([2]),
     });
-  });
+  }
+
+  beforeEach(() => start(false));
 
   function submit(promptIds: number[], changes: Parameters<typeof sequenceRequest>[1] = {}) {
     const id = nextId++;
@@ -60,12 +62,21 @@ describe('Scheduler, with caches of sequences that ended', () => {
     return sequence?.cached ?? NaN;
   }
 
-  it('takes over the slot of the transcript that a prompt goes on from', () => {
+  it('takes over the slot of the transcript that a prompt goes on from, and runs the answer as part of it', () => {
     submit(promptOf(1, 4), { maxTokens: 3 });
     runToTheEnd();
     submit([...promptOf(1, 4), token, token, token, 50, 51]);
-    // The last token of an answer has been drawn and not run; three tokens are run in four.
-    expect(step()).toMatchObject({ kind: 'prefill', width: 4, moves: [], rows: { length: 1 } });
+    // Five tokens are run in six.
+    expect(step()).toMatchObject({ kind: 'prefill', width: 6, moves: [], rows: { length: 1 } });
+    runToTheEnd();
+    expect(cachedOf([...promptOf(1, 4), token, token, token, 50, 51, 52])).toBe(9);
+  });
+
+  it('runs the answer of a sequence that is still going on as part of a prompt that goes on from it', () => {
+    submit(promptOf(1, 4), { maxTokens: 20 });
+    for (const _ of ['prefill', 'decode', 'decode']) step();
+    submit([...promptOf(1, 4), token, token, 50]);
+    expect(step().admitted[0]?.cached).toBe(4);
   });
 
   it('runs the last token of a prompt it knows whole, padded', () => {
@@ -146,7 +157,7 @@ describe('Scheduler, with caches of sequences that ended', () => {
     for (const letter of [2, 3]) submit(promptOf(letter, 2), { maxTokens: 9 });
     for (const _ of ['prefill', 'decode']) step();
     expect(step().moves).toEqual([{ kind: 'swap', from: 2, to: 0, tokens: 3 }]);
-    expect(cachedOf([...promptOf(1, 2), token, 50])).toBe(3);
+    expect(cachedOf([...promptOf(1, 2), token, 50])).toBe(2);
   });
 
   it('shares nothing between scopes', () => {
@@ -209,13 +220,31 @@ describe('Scheduler, with caches of sequences that ended', () => {
       submit(promptOf(1, 4), { maxTokens: 3 });
       submit(promptOf(2, 4), { ...idle, maxTokens: 3 });
       runToTheEnd();
-      expect(cachedOf([...promptOf(2, 4), token, token, 7])).toBe(6);
+      expect(cachedOf([...promptOf(2, 4), token, token, 7])).toBe(4);
     });
 
     it('does not let a prompt wait for one whose run will be of no use to it', () => {
       submit(promptOf(1, 4), idle);
       submit(promptOf(1, 4));
       expect(step().rows).toHaveLength(2);
+    });
+  });
+
+  describe('of which answers are shared as well', () => {
+    beforeEach(() => start(true));
+
+    it('takes over what both prompt and answer have run', () => {
+      submit(promptOf(1, 4), { maxTokens: 3 });
+      runToTheEnd();
+      // The last token of an answer has been drawn and not run.
+      expect(cachedOf([...promptOf(1, 4), token, token, token, 50, 51])).toBe(6);
+    });
+
+    it('gives the answer of a sequence that is still going on', () => {
+      submit(promptOf(1, 4), { maxTokens: 20 });
+      for (const _ of ['prefill', 'decode', 'decode']) step();
+      submit([...promptOf(1, 4), token, token, 50]);
+      expect(step().admitted[0]?.cached).toBe(6);
     });
   });
 });

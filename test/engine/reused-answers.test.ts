@@ -1,6 +1,8 @@
-// What a prefix hit on earlier answers does to an answer: nothing, up to the rounding of decoded against prefilled tokens.
+// What a prefix hit in a conversation does to an answer: to the bit nothing, unless the decoded tokens of earlier answers
+// are shared too; then no more than the rounding of decoded against prefilled ones.
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
+import type { SequenceEvent } from '../../src/engine/messages.ts';
 import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { seededRandom } from '../random.ts';
 import { answeringLoop } from './answering-loop.ts';
@@ -10,6 +12,11 @@ const wordleFolder = fileURLToPath(new URL('../../models/wordle', import.meta.ur
 const maxSequences = 8;
 const capacity = { sequences: maxSequences, tokens: 128, scored: 64 };
 const limits = { maxSequences, prefillChunk: 64 };
+
+interface Pair {
+  readonly reused: readonly SequenceEvent[];
+  readonly fresh: readonly SequenceEvent[];
+}
 
 describe.each([
   ['tiny', tinyPolicyFolder, 60, 4],
@@ -23,15 +30,15 @@ describe.each([
     for (const policy of policies) policy.release();
   });
 
-  it('are the same with and without a prefix hit', () => {
+  /** Three conversations of eight turns and two answers each, with a cache and without. */
+  function converse(sharesAnswers: boolean): readonly Pair[] {
     const random = seededRandom(7);
     const [withCache, without] = [
-      answeringLoop(policies[0], { ...limits, minReuse: 4 }),
-      answeringLoop(policies[1], { ...limits, minReuse: Number.POSITIVE_INFINITY }),
+      answeringLoop(policies[0], { ...limits, minReuse: 4, sharesAnswers }),
+      answeringLoop(policies[1], { ...limits, minReuse: Number.POSITIVE_INFINITY, sharesAnswers }),
     ];
     let prompts = [0, 1, 2].map((letter) => [4, 10 + letter, 20, 21, 22, 23]);
-    let hits = 0;
-    let furthest = 0;
+    const pairs: Pair[] = [];
     for (let turn = 0; turn < 8; turn++) {
       const requests = prompts.flatMap((promptIds, conversation) =>
         [0, 1].map((choice) =>
@@ -50,24 +57,37 @@ describe.each([
           }),
         ),
       );
-      const reused = withCache(requests);
+      const answers = withCache(requests);
       for (const [index, fresh] of without(requests).entries()) {
-        const answer = reused[index] ?? [];
-        expect(tokensOf(answer)).toEqual(tokensOf(fresh));
-        const expected = logprobsOf(fresh);
-        for (const [step, logprob] of logprobsOf(answer).entries()) {
-          furthest = Math.max(furthest, Math.abs(logprob - (expected[step] ?? NaN)));
-        }
-        hits += Number(cachedTokensOf(answer) > 0);
+        pairs.push({ reused: answers[index] ?? [], fresh });
       }
       prompts = prompts.map((promptIds, conversation) => [
         ...promptIds,
-        ...tokensOf(reused[2 * conversation] ?? []),
+        ...tokensOf(answers[2 * conversation] ?? []),
         random.below(20) + 5,
       ]);
     }
-    expect(hits).toBeGreaterThan(30);
-    // Attention over one query adds up in another order than over several; β multiplies the rounding of p_θ.
-    expect(furthest).toBeLessThan(4e-5 + 1e-6 * beta);
+    const hits = pairs.filter(({ reused }) => cachedTokensOf(reused) > 0);
+    expect(hits.length).toBeGreaterThan(30);
+    return pairs;
+  }
+
+  it('are the same, to the bit, with and without hits on earlier turns', () => {
+    for (const { reused, fresh } of converse(false)) {
+      expect(tokensOf(reused)).toEqual(tokensOf(fresh));
+      expect(logprobsOf(reused)).toEqual(logprobsOf(fresh));
+    }
+  });
+
+  it('differ by rounding where decoded tokens are shared too', () => {
+    for (const { reused, fresh } of converse(true)) {
+      expect(tokensOf(reused)).toEqual(tokensOf(fresh));
+      const expected = logprobsOf(fresh);
+      for (const [step, logprob] of logprobsOf(reused).entries()) {
+        // Attention over one query adds up in another order than over several; β multiplies the rounding of p_θ.
+        const difference = Math.abs(logprob - (expected[step] ?? NaN));
+        expect(difference).toBeLessThan(4e-5 + 1e-6 * beta);
+      }
+    }
   });
 });

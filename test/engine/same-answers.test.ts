@@ -26,7 +26,7 @@ function answers(
   groups: readonly (readonly SequenceRequest[])[],
   conditions: Conditions = plain,
 ): Map<number, SequenceEvent[]> {
-  const run = answeringLoop(policy, { maxSequences, ...conditions });
+  const run = answeringLoop(policy, { maxSequences, sharesAnswers: false, ...conditions });
   const eventsOf = (requests: readonly SequenceRequest[]) => {
     const events = run(requests);
     return requests.map(({ id }, index) => [id, events[index] ?? []] as const);

@@ -55,6 +55,7 @@ const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
   prefillChunk: fc.integer({ min: 2, max: 12 }),
   maxScored: fc.integer({ min: 5, max: 8 }),
   minReuse: fc.constantFrom(1, 2, 5, Number.POSITIVE_INFINITY),
+  sharesAnswers: fc.boolean(),
   vocabularySize: fc.constant(1000),
   eosTokenIds: fc.constant(new Set([eosTokenId])),
 });
@@ -79,7 +80,7 @@ class Interleaving {
 
   constructor(bounds: SchedulerLimits) {
     this.#limits = bounds;
-    this.#slots = new SlotModel(bounds.maxSequences);
+    this.#slots = new SlotModel(bounds.maxSequences, bounds.sharesAnswers);
     this.#scheduler = new Scheduler(bounds);
   }
 

@@ -8,6 +8,7 @@ const limits = {
   maxScored: 4,
   vocabularySize: 58,
   minReuse: Number.POSITIVE_INFINITY,
+  sharesAnswers: false,
   eosTokenIds: new Set([2]),
 };
 const token = 9;

@@ -1,5 +1,5 @@
-// A stand-in for the cache that remembers which tokens of which scope lie in which slot, and whether the value model has
-// run them, and checks every plan against it.
+// A stand-in for the cache that remembers which tokens of which scope lie in which slot, whether the value model has run
+// them, and whether they were decoded, and checks every plan against it.
 import { expect } from 'vitest';
 import type { StepPlan } from '../../src/engine/scheduler.ts';
 import { tokensRun, usesValue } from '../../src/policy/step-batch.ts';
@@ -9,14 +9,17 @@ interface Entry {
   readonly token: string;
   /** The value model has run it too, and all before it. */
   readonly isValued: boolean;
+  readonly isDecoded: boolean;
 }
 
-const rubbish: Entry = { token: 'rubbish', isValued: false };
+const rubbish: Entry = { token: 'rubbish', isValued: false, isDecoded: false };
 
 export class SlotModel {
   readonly #slots: (readonly Entry[])[];
+  readonly #sharesAnswers: boolean;
 
-  constructor(slots: number) {
+  constructor(slots: number, sharesAnswers: boolean) {
+    this.#sharesAnswers = sharesAnswers;
     this.#slots = Array.from({ length: slots }, () => []);
   }
 
@@ -57,7 +60,15 @@ export class SlotModel {
       const isValuedSoFar = past.every(({ isValued }) => isValued);
       if (row.needsValue) expect(isValuedSoFar, `value cache of ${where}`).toBe(true);
       const isValued = usesValue(plan.rows) && isValuedSoFar;
-      const run = written(tokens.slice(row.past).map((token) => ({ token, isValued })));
+      const isDecoded = plan.kind === 'decode';
+      if (!this.#sharesAnswers) {
+        const prompt = past.slice(0, row.request.promptIds.length);
+        expect(
+          prompt.some((entry) => entry.isDecoded),
+          `a decoded prompt of ${where}`,
+        ).toBe(false);
+      }
+      const run = written(tokens.slice(row.past).map((token) => ({ token, isValued, isDecoded })));
       // Right padding leaves rubbish behind the row's own tokens.
       const padding = new Array<Entry>(plan.width - count).fill(rubbish);
       this.#slots[slot] = [...past, ...run, ...padding];

@@ -4,7 +4,7 @@ import type { Prefix } from '../../src/engine/prefix-index.ts';
 import { SlotTable } from '../../src/engine/slot-table.ts';
 
 function holder(name: number): Prefix {
-  return { scope: '', tokens: Int32Array.of(name), past: 1, valuePast: 1 };
+  return { scope: '', tokens: Int32Array.of(name), past: 1, valuePast: 1, shareable: 1 };
 }
 
 /** A table with a cache for each name, the oldest first, and empty slots besides. */

@@ -4,7 +4,7 @@ import { createSequence, type Sequence } from '../../src/engine/sequence.ts';
 import { WaitingLine } from '../../src/engine/waiting-line.ts';
 import { sequenceRequest } from './inputs.ts';
 
-const VOCABULARY = { vocabularySize: 32, eosTokenIds: new Set([2]) };
+const VOCABULARY = { vocabularySize: 32, eosTokenIds: new Set([2]), sharesAnswers: false };
 const CALLERS = ['a', 'b', 'c'] as const;
 
 let nextId = 0;

@@ -5,6 +5,8 @@ import { reservedScore } from './reserved-score.ts';
 export class BannedSequences {
   readonly #sequences: readonly (readonly number[])[];
   readonly #answer: Int32Array;
+  /** What the masked tokens of the row at hand scored. */
+  readonly #before = new Map<number, number>();
   #length = 0;
 
   constructor(sequences: readonly (readonly number[])[], maxTokens: number) {
@@ -19,7 +21,8 @@ export class BannedSequences {
 
   /** Masks the tokens that would complete a row; a draw needs some token, so none where no other is left. */
   mask(scores: Float32Array): void {
-    const before = new Map<number, number>();
+    const before = this.#before;
+    before.clear();
     for (const sequence of this.#sequences) {
       const last = sequence.at(-1);
       if (last === undefined || before.has(last) || !this.#isOneShort(sequence)) continue;

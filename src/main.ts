@@ -1,17 +1,12 @@
 #!/usr/bin/env node
-// Starts the server: settings, engine, HTTP, and what happens at SIGTERM. The only file that knows every folder.
+// Starts the server: settings, engine, HTTP, and what happens at SIGTERM. Knows every folder, with `wire.ts` and `check.ts`.
 import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { Catalog } from './catalog/catalog.ts';
-import { checkPolicy } from './catalog/check-policy.ts';
-import { openPolicy } from './catalog/open-policy.ts';
-import type { ServedPolicy } from './catalog/served-policy.ts';
+import type { Catalog } from './catalog/catalog.ts';
+import { check } from './check.ts';
 import { readCommandLine } from './config/command-line.ts';
 import type { Config } from './config/settings.ts';
-import { describePolicy, type PolicyDescription } from './engine/describe-policy.ts';
-import type { EngineOptions } from './engine/options.ts';
-import { TokenQuota } from './engine/token-quota.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { closeServer } from './http/close-server.ts';
@@ -19,65 +14,11 @@ import { Drain } from './http/drain.ts';
 import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
-import { createMetrics, type Metrics } from './metrics/metrics.ts';
 import type { Tracing } from './tracing.ts';
+import { wire } from './wire.ts';
 
 /** How long a collector may take to accept the last traces. */
 const TRACES_TIMEOUT_MS = 1000;
-
-interface Parts {
-  readonly catalog: Catalog;
-  readonly metrics: Metrics;
-  readonly open: (description: PolicyDescription) => Promise<ServedPolicy>;
-}
-
-function wire(config: Config, logger: Logger): Parts {
-  const tokenQuota = new TokenQuota(config.keyTokensPerMinute);
-  const open: Parts['open'] = ({ folder, manifest }) => {
-    const measured = metrics.of(manifest.id);
-    return openPolicy({
-      engine: engineOptions(config, folder),
-      tokenQuota,
-      toolParser: config.toolParser,
-      maxPromptChars: config.maxPromptChars,
-      grammarTimeoutMs: config.grammarTimeoutMs,
-      grammarQueueLimit: config.grammarQueueLimit,
-      observer: measured,
-      onStep: (report) => {
-        measured.stepTaken(report);
-        if (report.error !== undefined)
-          logger.error({ error: report.error }, 'a step of the model failed');
-      },
-      onHealth: (change) => {
-        if (change.healthy) {
-          measured.engineRestarted();
-          logger.info({ folder }, 'the engine serves again');
-        } else {
-          const { cause, restartMs } = change;
-          logger.error(
-            { folder, err: cause, restartMs },
-            'the engine is dead and will be restarted',
-          );
-        }
-      },
-    });
-  };
-  const describe = (folder: string) => describePolicy(engineOptions(config, folder));
-  const catalog = new Catalog({
-    policies: config.model.map(describe),
-    aliases: config.alias.map(readAlias),
-    memoryBudgetBytes: config.memoryBudget,
-    queueLimit: config.queueLimit,
-    describe,
-    open,
-    onChange: ({ manifest: { id }, folder }, change) => {
-      if (change instanceof Error) logger.error({ model: id, folder, err: change }, 'not loaded');
-      else logger.info({ model: id, folder }, change);
-    },
-  });
-  const metrics = createMetrics(() => catalog.loads, config.vllmMetrics === 'on');
-  return { catalog, metrics, open };
-}
 
 async function serve(config: Config): Promise<void> {
   const logger = createLogger(config.logLevel);
@@ -119,47 +60,6 @@ async function serve(config: Config): Promise<void> {
   }
   // Last: whoever reads this line may send a request, or a signal, at once.
   announce(config, catalog, urlOf(node, address), logger);
-}
-
-/** Loads what would be served, says what it found, and gives the exit code. */
-async function check(config: Config): Promise<number> {
-  const { catalog, open } = wire(config, createLogger('silent'));
-  let exitCode = 0;
-  for (const { name, description } of catalog.list()) {
-    const { manifest } = description;
-    if (name !== manifest.id) {
-      process.stdout.write(`${name}: another name for ${manifest.id}\n`);
-      continue;
-    }
-    try {
-      process.stdout.write(await checkPolicy(description, open));
-    } catch (error) {
-      exitCode = 1;
-      process.stdout.write(`${name}: cannot be served\n  ${messageOf(error)}\n`);
-    }
-  }
-  return exitCode;
-}
-
-function readAlias(text: string): readonly [alias: string, id: string] {
-  const [alias = '', id = ''] = text.split('=');
-  return [alias, id];
-}
-
-function engineOptions(config: Config, modelFolder: string): EngineOptions {
-  return {
-    modelFolder,
-    device: config.device,
-    libraryPath: config.ortLibrary,
-    threads: config.threads,
-    maxSequences: config.maxSequences,
-    kvCacheBytes: config.kvCacheMemory,
-    maxLength: config.maxModelLen,
-    prefillChunk: config.prefillChunk,
-    prefixCache: config.prefixCache,
-    queueLimit: config.queueLimit,
-    queueTokens: config.queueTokens,
-  };
 }
 
 /** Loaded only where they are wanted. */
@@ -277,7 +177,7 @@ try {
   const command = readCommandLine(process.argv.slice(2), process.env);
   if (command.kind === 'help') process.stdout.write(command.text);
   else if (command.kind === 'serve') await serve(command.config);
-  else process.exitCode = await check(command.config);
+  else process.exitCode = await check(command.config, (line) => process.stdout.write(`${line}\n`));
 } catch (error) {
   fail(error);
 }

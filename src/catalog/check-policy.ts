@@ -8,7 +8,7 @@ export async function checkPolicy(
   open: (description: PolicyDescription) => Promise<ServedPolicy>,
 ): Promise<string> {
   const { folder, manifest, memoryBytes } = description;
-  const { id, precision, vocab_size, defaults, files } = manifest;
+  const { precision, vocab_size, defaults, files } = manifest;
   const { engine, chat, close } = await open(description);
   const { device, maxSequences, maxLength, kvCacheBytes } = engine.model;
   await close();
@@ -24,9 +24,9 @@ export async function checkPolicy(
     ['runs on', `${device}: ${maxSequences} slots × ${maxLength} tokens`],
     ['memory', `${mebibytes(memoryBytes)}, ${mebibytes(kvCacheBytes)} of it KV cache`],
   ];
-  return [`${id}: can be served`, ...rows.map(([name = '', is]) => `  ${name.padEnd(14)}${is}`)]
-    .join('\n')
-    .concat('\n');
+  return ['can be served', ...rows.map(([name = '', is]) => `  ${name.padEnd(14)}${is}`)].join(
+    '\n',
+  );
 }
 
 function mebibytes(bytes: number): string {

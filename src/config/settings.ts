@@ -64,6 +64,7 @@ export const SETTINGS = {
     'origins with commas, or *',
     'none',
     'Web origins whose pages may send requests.',
+    /^(\*|[a-z][a-z0-9+.-]*:\/\/[^\s,/]+(, ?[a-z][a-z0-9+.-]*:\/\/[^\s,/]+)*)$/,
   ),
   openMetrics: choice(['off', 'on'], 'off', 'Whether /metrics is readable without a key.'),
   device: text('cpu, cuda, cuda:N', 'cpu', 'Where the models run.', /^(cpu|cuda(:\d+)?)$/),

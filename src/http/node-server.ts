@@ -1,9 +1,8 @@
 // The listening side: plain or over TLS, with bounds on what reaches it before any route does.
-import { readFileSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { createSecureContext } from 'node:tls';
 import { createAdaptorServer } from '@hono/node-server';
+import { readTls } from './tls-files.ts';
 
 export interface NodeServerOptions {
   /** Both PEM files, or neither for plain HTTP. */
@@ -54,22 +53,4 @@ export function createNodeServer(fetch: Fetch, options: NodeServerOptions): Node
     if (tls !== null) (server as TlsServer).setSecureContext(readTls(tls));
   };
   return { server, scheme: tls === null ? 'http' : 'https', reloadTls };
-}
-
-function readTls({ cert, key }: { cert: string; key: string }) {
-  try {
-    const pair = {
-      cert: readFileSync(cert),
-      key: readFileSync(key),
-      minVersion: 'TLSv1.2',
-    } as const;
-    // Throws for what is no PEM, and for a key of another certificate.
-    createSecureContext(pair);
-    return pair;
-  } catch (cause) {
-    const reason = cause instanceof Error && 'code' in cause ? cause.code : 'unreadable';
-    throw new Error(`The certificate ${cert} and the key ${key} cannot be used (${reason}).`, {
-      cause,
-    });
-  }
 }

@@ -45,6 +45,11 @@ export class KeyRing {
     return this.#entries.length;
   }
 
+  /** One for each key. */
+  get callers(): readonly Caller[] {
+    return this.#entries;
+  }
+
   /** Reads the file again; when that fails, the keys stay what they were. */
   reload(): void {
     this.#entries = readEntries(this.#sources);

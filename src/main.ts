@@ -35,7 +35,7 @@ async function serve(config: Config): Promise<void> {
     access: { keys, openMetrics: config.openMetrics === 'on', corsOrigin: config.corsOrigin },
     tracing,
   });
-  const node = createNodeServer(app.fetch, config);
+  const node = createNodeServer(app.fetch, config, ({ code }) => metrics.requestRejected(code));
   const { server } = node;
   // Before anything is loaded, which may take minutes: probes are answered meanwhile.
   const address = await listen(server, config);

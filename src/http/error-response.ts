@@ -15,6 +15,15 @@ const WIRE_ERRORS = {
   invalid_request: { status: 400, type: 'invalid_request_error', code: 'invalid_request' },
   invalid_json: { status: 400, type: 'invalid_request_error', code: 'invalid_json' },
   body_too_large: { status: 413, type: 'invalid_request_error', code: 'body_too_large' },
+  unsupported_encoding: {
+    status: 415,
+    type: 'invalid_request_error',
+    code: 'unsupported_encoding',
+    headers: { 'accept-encoding': 'identity' },
+  },
+  malformed_request: { status: 400, type: 'invalid_request_error', code: 'malformed_request' },
+  headers_too_large: { status: 431, type: 'invalid_request_error', code: 'headers_too_large' },
+  receive_timeout: { status: 408, type: 'invalid_request_error', code: 'receive_timeout' },
   invalid_api_key: {
     status: 401,
     type: 'invalid_request_error',

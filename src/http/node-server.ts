@@ -1,17 +1,17 @@
 // The listening side: plain or over TLS, with bounds on what reaches it before any route does.
 import { createServer, type Server } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import { createAdaptorServer } from '@hono/node-server';
+import { getRequestListener } from '@hono/node-server';
+import { ServerError } from '../errors.ts';
+import { errorResponse } from './error-response.ts';
+import { type ArrivalLimits, answerMalformed } from './malformed-requests.ts';
 import { readTls } from './tls-files.ts';
 
-export interface NodeServerOptions {
+export interface NodeServerOptions extends ArrivalLimits {
   /** Both PEM files, or neither for plain HTTP. */
   readonly tlsCert: string | null;
   readonly tlsKey: string | null;
-  readonly maxHeaderBytes: number;
   readonly maxConnections: number;
-  /** How long a request's headers and body may take to arrive. */
-  readonly receiveTimeoutMs: number;
   readonly maxRequestSeconds: number;
 }
 
@@ -29,7 +29,12 @@ const CHECK_INTERVAL_MS = 1000;
 /** Beyond the longest request, a connection on which nothing moves is dead. */
 const IDLE_GRACE_MS = 60_000;
 
-export function createNodeServer(fetch: Fetch, options: NodeServerOptions): NodeServer {
+/** `onRefused` is told of what never became a request. */
+export function createNodeServer(
+  fetch: Fetch,
+  options: NodeServerOptions,
+  onRefused: (error: ServerError) => void = () => {},
+): NodeServer {
   const { tlsCert, tlsKey, maxHeaderBytes, maxConnections, receiveTimeoutMs } = options;
   const serverOptions = {
     maxHeaderSize: maxHeaderBytes,
@@ -38,15 +43,19 @@ export function createNodeServer(fetch: Fetch, options: NodeServerOptions): Node
     connectionsCheckingInterval: CHECK_INTERVAL_MS,
   };
   const tls = tlsCert === null || tlsKey === null ? null : { cert: tlsCert, key: tlsKey };
-  const server = (
+  const refuseTarget = (cause: unknown): Response => {
+    const message = 'The address or host of the request is not one.';
+    const error = new ServerError('malformed_request', message, { cause });
+    onRefused(error);
+    return errorResponse(error);
+  };
+  // HTTP/1.0 needs no host; requests are not told apart by it.
+  const listener = getRequestListener(fetch, { hostname: 'localhost', errorHandler: refuseTarget });
+  const server =
     tls === null
-      ? createAdaptorServer({ fetch, createServer, serverOptions })
-      : createAdaptorServer({
-          fetch,
-          createServer: createTlsServer,
-          serverOptions: { ...serverOptions, ...readTls(tls) },
-        })
-  ) as Server;
+      ? createServer(serverOptions, listener)
+      : createTlsServer({ ...serverOptions, ...readTls(tls) }, listener);
+  answerMalformed(server, options, onRefused);
   server.maxConnections = maxConnections;
   server.timeout = options.maxRequestSeconds * 1000 + IDLE_GRACE_MS;
   const reloadTls = (): void => {

@@ -2,6 +2,10 @@
 import type { HonoRequest } from 'hono';
 import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
+import { isDeeperThan } from './json-depth.ts';
+
+/** A schema's levels are two or three of these each; the deepest schema that is taken has 32. */
+const MAX_NESTING = 128;
 
 export interface CheckedBody<T> {
   readonly body: T;
@@ -13,10 +17,19 @@ export async function readBody<Body extends object>(
   request: HonoRequest,
   schema: z.ZodType<Body>,
 ): Promise<CheckedBody<Body>> {
+  refuseEncodings(request);
   const value = parseJson(await readText(request));
   const result = schema.safeParse(value, { error: () => 'is not valid' });
   if (!result.success) throw describeProblem(result.error, value);
   return { body: result.data, ignoredFields: unknownFields(value, result.data) };
+}
+
+/** Compressed bodies would be a way around the bound on their size. */
+function refuseEncodings(request: HonoRequest): void {
+  const content = request.header('content-encoding') ?? 'identity';
+  const transfer = request.header('transfer-encoding') ?? 'chunked';
+  if (content.toLowerCase() === 'identity' && transfer.toLowerCase() === 'chunked') return;
+  throw new ServerError('unsupported_encoding', 'The body must not be compressed or encoded.');
 }
 
 async function readText(request: HonoRequest): Promise<string> {
@@ -28,6 +41,10 @@ async function readText(request: HonoRequest): Promise<string> {
 }
 
 function parseJson(text: string): unknown {
+  if (isDeeperThan(text, MAX_NESTING)) {
+    const message = `The body must be nested at most ${MAX_NESTING} deep.`;
+    throw new ServerError('invalid_request', message);
+  }
   try {
     return JSON.parse(text);
   } catch (cause) {

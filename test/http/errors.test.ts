@@ -15,6 +15,10 @@ function raw(field: string, value: string): RequestInit {
   return { body: `{"model":"tiny","prompt":"Wordle:\\n","${field}":${value}}` };
 }
 
+function nested(depth: number, open: string, close: string): string {
+  return `${open.repeat(depth)}1${close.repeat(depth)}`;
+}
+
 describe('bad input', () => {
   it.each([
     ['max_tokens', '-1', 'must be an integer from 0 to 2147483647; -1 was given'],
@@ -111,8 +115,8 @@ describe('bad input', () => {
     ['prompt', JSON.stringify('x'.repeat(501)), 'must be at most 500 characters'],
     ['prompt', '["a\\n","b\\n","c\\n","d\\n","e\\n"]', 'must make at most 4 answers'],
     ['prompt', 'null', 'must be a string'],
-    ['prompt', '['.repeat(1500) + ']'.repeat(1500), 'a list of 1 was given'],
-    ['user', '['.repeat(1500) + ']'.repeat(1500), 'must be a string; a list of 1 was given'],
+    ['prompt', nested(100, '[', ']'), 'a list of 1 was given'],
+    ['user', nested(100, '[', ']'), 'must be a string; a list of 1 was given'],
     ['model', '3', 'must be a string; 3 was given'],
   ])('%s: %.40s is refused, saying why', async (field, value, message) => {
     const { complete, submitted } = testApp([SHIRE]);
@@ -166,7 +170,7 @@ describe('bad input', () => {
     expect((await errorOf(response)).code).toBe('invalid_json');
   });
 
-  it.each(['[]', '"text"', 'null', '3', '['.repeat(2000) + ']'.repeat(2000)])(
+  it.each(['[]', '"text"', 'null', '3', '['.repeat(100) + ']'.repeat(100)])(
     'refuses a body that is no object: %.20s',
     async (body) => {
       const { complete } = testApp([SHIRE]);
@@ -233,6 +237,32 @@ describe('limits', () => {
       const response = await complete({}, init);
       expect(response.status).toBe(413);
       expect((await errorOf(response)).code).toBe('body_too_large');
+    }
+  });
+
+  it.each([
+    ['content-encoding', 'gzip'],
+    ['content-encoding', 'br, identity'],
+    ['transfer-encoding', 'gzip, chunked'],
+  ])('refuse a body whose %s is %s, so that no bomb is unpacked', async (name, encoding) => {
+    const { complete } = testApp([SHIRE]);
+    const response = await complete({}, { headers: { [name]: encoding } });
+    expect(response.status).toBe(415);
+    expect((await errorOf(response)).code).toBe('unsupported_encoding');
+  });
+
+  it.each([
+    ['a list', (depth: number) => ({ stop: nested(depth, '[', ']') })],
+    ['a schema', (depth: number) => ({ structured_outputs: nested(depth, '{"not":', '}') })],
+    ['a field nobody reads', (depth: number) => ({ whatever: nested(depth, '[', ']') })],
+  ])('refuse %s that is nested too deep to be walked', async (_, fields) => {
+    const { complete } = testApp([SHIRE], { limits: { maxBodyBytes: 1e6, maxGrammarChars: 1e6 } });
+    for (const depth of [128, 20_000]) {
+      const [[name, value] = []] = Object.entries(fields(depth));
+      const body = `{"model": "tiny", "prompt": "a", "${name}": ${value}}`;
+      const response = await complete({}, { body });
+      expect(response.status).toBe(400);
+      expect((await errorOf(response)).message).toBe('The body must be nested at most 128 deep.');
     }
   });
 

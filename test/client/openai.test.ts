@@ -24,7 +24,7 @@ afterAll(async () => {
 
 async function gauge(name: string): Promise<number> {
   const text = await (await fetch(`${server.url}/metrics`)).text();
-  return Number(new RegExp(`^${name} (.*)$`, 'm').exec(text)?.[1]);
+  return Number(new RegExp(`^${name}{model="tiny"} (.*)$`, 'm').exec(text)?.[1]);
 }
 
 async function isIdle(): Promise<boolean> {

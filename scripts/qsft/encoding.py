@@ -12,6 +12,9 @@ from qsft.config import ConfigError
 from qsft.trajectories import Trajectory, TrajectoryError, read_trajectories
 
 _TOKENIZER_BATCH = 8192
+# Whether texts get what a tokenizer puts around them, a beginning of sequence above all. Turns are
+# pieces of one text, so they do not; the manifest tells the server, whose prompts must be alike.
+ADDS_SPECIAL_TOKENS = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,5 +129,5 @@ def _check_length(length: int, max_tokens: int, where: str) -> None:
 
 def _encode_turns(batch: Sequence[Trajectory], tokenizer: Tokenizer) -> list[list[int]]:
     texts = [turn.text for trajectory in batch for turn in trajectory.turns]
-    encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=False)
+    encodings = tokenizer.encode_batch_fast(texts, add_special_tokens=ADDS_SPECIAL_TOKENS)
     return [encoding.ids for encoding in encodings]

@@ -11,6 +11,7 @@ import { createGenerator } from '../generation/generator.ts';
 import { grammarVocabulary } from '../generation/grammar-vocabulary.ts';
 import type { GenerationObserver } from '../generation/observer.ts';
 import { createScorer } from '../generation/scorer.ts';
+import { ThreadedTokenizer } from '../generation/threaded-tokenizer.ts';
 import { loadTokenizer } from '../generation/tokenizer.ts';
 import type { ToolCallFormat } from '../generation/tool-calls/scanner.ts';
 import type { ServedPolicy } from './served-policy.ts';
@@ -35,7 +36,7 @@ export interface OpenPolicyOptions {
 export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPolicy> {
   const { modelFolder } = options.engine;
   const { observer, toolParser, maxPromptChars } = options;
-  const tokenizer = await loadTokenizer(modelFolder);
+  const tokenizer = new ThreadedTokenizer(await loadTokenizer(modelFolder));
   const template = await loadChatTemplate(modelFolder, tokenizer.config);
   const engine = await startEngine(options.engine, { tokenQuota: options.tokenQuota });
   try {
@@ -57,7 +58,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
       scorer: createScorer(engine, tokenizer, observer),
       chat: createChat(generator, tokenizer, { template, toolParser, stopStrings, maxPromptChars }),
       close: async () => {
-        await Promise.all([engine.close(), constraints.close()]);
+        await Promise.all([engine.close(), constraints.close(), tokenizer.close()]);
       },
     };
   } catch (error) {

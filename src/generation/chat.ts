@@ -1,5 +1,6 @@
 // A conversation to a stream of answers: render the policy's template, generate, read the calls of tools.
 import { ServerError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import { type Constraint, type TextFormat, toTextFormat } from './constraint.ts';
 import type { Conversation } from './conversation.ts';
@@ -14,6 +15,7 @@ import type { ToolCallFormat } from './tool-calls/scanner.ts';
 /** What only a prompt that is a text has. */
 const NO_TEXT_PROMPT = {
   suffix: null,
+  addsSpecialTokens: null,
   truncatePromptTokens: null,
   promptLogprobs: null,
   echo: false,
@@ -69,7 +71,7 @@ export function createChat(
     const constraint = withCalls(request, onlyOneCall, format);
     const text = template.render(conversation, maxPromptChars);
     // The template has written what begins a text, so the tokenizer must not do so again.
-    const ids = tokenizer.encode(text, { addsSpecialTokens: false });
+    const ids = await untilAborted(Promise.resolve(tokenizer.encode(text)), signal);
     const { deltas, ...rest } = await generator.start(
       {
         ...generation,

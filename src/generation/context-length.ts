@@ -1,15 +1,19 @@
 // Whether a prompt and its answer fit the model.
 import { ServerError } from '../errors.ts';
+import type { PolicyManifest } from '../policy/manifest.ts';
 import type { GenerationRequest, Prompt } from './request.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 import { checkVocabulary } from './vocabulary.ts';
 
-export function encodePrompt(
+export async function encodePrompt(
   tokenizer: TextTokenizer,
   prompt: Prompt,
-  vocabularySize: number,
-): readonly number[] {
-  const ids = typeof prompt === 'string' ? tokenizer.encode(prompt) : prompt;
+  { vocab_size: vocabularySize, adds_special_tokens: addsByDefault }: PolicyManifest,
+  asked: boolean | null = null,
+): Promise<readonly number[]> {
+  const addsSpecialTokens = asked ?? addsByDefault;
+  const ids =
+    typeof prompt === 'string' ? await tokenizer.encode(prompt, { addsSpecialTokens }) : prompt;
   if (ids.length === 0) {
     throw new ServerError('invalid_request', 'prompt must have at least one token; it has none.', {
       param: 'prompt',

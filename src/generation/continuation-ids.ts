@@ -7,26 +7,30 @@ import type { TextTokenizer } from './tokenizer.ts';
 const CONTEXT_CHARS = 16;
 
 /** `param` names the text in errors. */
-export function continuationIds(
+export async function continuationIds(
   tokenizer: TextTokenizer,
   prompt: Prompt,
   continuation: Prompt,
   param: string,
-): readonly number[] {
+): Promise<readonly number[]> {
   if (typeof continuation !== 'string') return continuation;
   const context = typeof prompt === 'string' ? prompt.slice(-CONTEXT_CHARS) : '';
-  const inContext = encodeBehind(tokenizer, context, continuation);
+  const inContext = await encodeBehind(tokenizer, context, continuation);
   if (inContext !== null) return inContext;
-  const ids = encodeAlone(tokenizer, continuation, param);
+  const ids = await encodeAlone(tokenizer, continuation, param);
   if (ids.length > 0) return ids;
   throw new ServerError('invalid_request', `${param} must have at least one token; it has none.`, {
     param,
   });
 }
 
-function encodeAlone(tokenizer: TextTokenizer, text: string, param: string): readonly number[] {
+async function encodeAlone(
+  tokenizer: TextTokenizer,
+  text: string,
+  param: string,
+): Promise<readonly number[]> {
   try {
-    return tokenizer.encode(text, { addsSpecialTokens: false });
+    return await tokenizer.encode(text);
   } catch (error) {
     if (!(error instanceof ServerError)) throw error;
     const message = error.message.replace(/^prompt/, param);
@@ -35,15 +39,15 @@ function encodeAlone(tokenizer: TextTokenizer, text: string, param: string): rea
 }
 
 /** Null where the context cannot stand alone or its last token would become another. */
-function encodeBehind(
+async function encodeBehind(
   tokenizer: TextTokenizer,
   context: string,
   continuation: string,
-): readonly number[] | null {
+): Promise<readonly number[] | null> {
   if (context === '') return null;
   try {
-    const before = tokenizer.encode(context, { addsSpecialTokens: false });
-    const whole = tokenizer.encode(context + continuation, { addsSpecialTokens: false });
+    const before = await tokenizer.encode(context);
+    const whole = await tokenizer.encode(context + continuation);
     const isPrefix = whole.length > before.length && before.every((id, at) => whole[at] === id);
     return isPrefix ? whole.slice(before.length) : null;
   } catch (error) {

@@ -4,6 +4,7 @@ import type { Constraints, OpenText } from '../constraint/client.ts';
 import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { AnswerProgress } from './answer-progress.ts';
 import { bestAnswers } from './best-of.ts';
 import { type Candidate, chooseAmong } from './choose.ts';
@@ -63,7 +64,7 @@ export function createGenerator(
 
   async function start(request: GenerationRequest, signal: AbortSignal): Promise<Generation> {
     const { constraint } = request;
-    if (constraint === null) return run(request, [], signal);
+    if (constraint === null) return await run(request, [], signal);
     if (constraint.kind === 'choice' && constraint.isWhole) {
       return choose(constraint, request, signal);
     }
@@ -75,7 +76,7 @@ export function createGenerator(
     const count = request.prompts.length * request.bestOf;
     const texts = await constraints.open(format, count, constraint.param, signal);
     try {
-      return run(request, texts, signal);
+      return await run(request, texts, signal);
     } catch (error) {
       for (const text of texts) text.release();
       throw error;
@@ -83,13 +84,14 @@ export function createGenerator(
   }
 
   /** Each answer follows the text of its index, where there are any. */
-  function run(
+  async function run(
     request: GenerationRequest,
     texts: readonly OpenText[],
     signal: AbortSignal,
-  ): Generation {
+  ): Promise<Generation> {
     const policy = resolvePolicy(request, engine.manifest.defaults);
-    const { answers, promptTokens } = planAnswers(request, policy, engine, tokenizer);
+    const planned = planAnswers(request, policy, engine, tokenizer);
+    const { answers, promptTokens } = await untilAborted(planned, signal);
     const leaving = new AbortController();
     const streams = engine.generate(
       answers.map(({ input }, index) => ({ ...input, mask: texts[index]?.mask ?? null })),

@@ -20,15 +20,15 @@ export interface AnswerPlan {
   readonly promptTokens: number;
 }
 
-export function planAnswers(
+export async function planAnswers(
   request: GenerationRequest,
   policy: PolicyParameters,
   engine: Engine,
   tokenizer: TextTokenizer,
-): AnswerPlan {
-  const edits = resolveEdits(request, engine.manifest, tokenizer);
-  const prompts = request.prompts.map((prompt) =>
-    preparePrompt(prompt, request, engine, tokenizer),
+): Promise<AnswerPlan> {
+  const edits = await resolveEdits(request, engine.manifest, tokenizer);
+  const prompts = await Promise.all(
+    request.prompts.map((prompt) => preparePrompt(prompt, request, engine, tokenizer)),
   );
   const voice = {
     tokenizer,

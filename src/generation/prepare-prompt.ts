@@ -13,14 +13,14 @@ export interface PreparedPrompt {
   readonly echoText: string | null;
 }
 
-export function preparePrompt(
+export async function preparePrompt(
   prompt: Prompt,
   request: GenerationRequest,
   { manifest, model }: Pick<Engine, 'manifest' | 'model'>,
   tokenizer: TextTokenizer,
-): PreparedPrompt {
+): Promise<PreparedPrompt> {
   const written = request.suffix === null ? prompt : aroundGap(prompt, request.suffix, manifest);
-  const whole = encodePrompt(tokenizer, written, manifest.vocab_size);
+  const whole = await encodePrompt(tokenizer, written, manifest, request.addsSpecialTokens);
   const ids = truncate(whole, request, model.maxLength);
   const maxTokens = resolveMaxTokens(request, ids.length, model.maxLength);
   checkMinTokens(request.minTokens, maxTokens);

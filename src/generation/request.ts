@@ -8,6 +8,8 @@ export type Prompt = string | readonly number[];
 
 export interface GenerationRequest {
   readonly prompts: readonly Prompt[];
+  /** Whether prompts of text get what the tokenizer puts around a text; null does as in training. */
+  readonly addsSpecialTokens: boolean | null;
   /** Text after the gap that each answer fills; null continues the prompt. */
   readonly suffix: string | null;
   /** Keep only so many of a prompt's last tokens; −1 keeps what leaves room for the answer, null all. */

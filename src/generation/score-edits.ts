@@ -7,15 +7,15 @@ import type { TextTokenizer } from './tokenizer.ts';
 import { checkVocabulary } from './vocabulary.ts';
 
 /** Null when the request changes nothing. Throws for tokens the policy does not have, and if none would be left. */
-export function resolveEdits(
+export async function resolveEdits(
   request: GenerationRequest,
   manifest: PolicyManifest,
   tokenizer: TextTokenizer,
-): ScoreEditParameters | null {
+): Promise<ScoreEditParameters | null> {
   const { presencePenalty, frequencyPenalty, repetitionPenalty } = request;
   const { logitBias, minTokens, allowedTokenIds } = request;
   checkTokenIds(request, manifest);
-  const bannedSequences = bannedTokens(request.bannedWords, tokenizer);
+  const bannedSequences = await bannedTokens(request.bannedWords, tokenizer);
   checkSomeTokenIsLeft(request, bannedSequences, manifest);
   const isNeutral =
     presencePenalty === 0 &&
@@ -31,24 +31,32 @@ export function resolveEdits(
 }
 
 /** Most vocabularies write a word behind a space with another token: a word is banned in both forms. */
-function bannedTokens(words: readonly string[], tokenizer: TextTokenizer): number[][] {
-  return words.flatMap((word, index) => {
-    const rows = [word, ` ${word.trimStart()}`].flatMap((text) => {
-      const ids = encodeWord(text, tokenizer);
-      return ids === null ? [] : [ids];
-    });
+async function bannedTokens(
+  words: readonly string[],
+  tokenizer: TextTokenizer,
+): Promise<(readonly number[])[]> {
+  const rowsOfWords = await Promise.all(
+    words.map((word) =>
+      Promise.all([word, ` ${word.trimStart()}`].map((text) => encodeWord(text, tokenizer))),
+    ),
+  );
+  return rowsOfWords.flatMap((found, index) => {
+    const rows = found.filter((ids) => ids !== null);
     if (rows.length > 0) return rows;
     const param = `bad_words[${index}]`;
-    const shown = JSON.stringify(word.slice(0, 60));
+    const shown = JSON.stringify(words[index]?.slice(0, 60));
     throw new ServerError('invalid_request', `${param} is ${shown}, which no tokens spell.`, {
       param,
     });
   });
 }
 
-function encodeWord(text: string, tokenizer: TextTokenizer): number[] | null {
+async function encodeWord(
+  text: string,
+  tokenizer: TextTokenizer,
+): Promise<readonly number[] | null> {
   try {
-    const ids = tokenizer.encode(text, { addsSpecialTokens: false });
+    const ids = await tokenizer.encode(text);
     return ids.length === 0 ? null : ids;
   } catch (error) {
     if (error instanceof ServerError) return null;

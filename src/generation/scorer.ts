@@ -4,6 +4,7 @@ import assert from 'node:assert/strict';
 import type { Engine, SequenceInput } from '../engine/client.ts';
 import type { PolicyParameters, SequenceEvent, TokenLogprobs } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
+import { untilAborted } from '../until-aborted.ts';
 import { encodePrompt } from './context-length.ts';
 import { continuationIds } from './continuation-ids.ts';
 import { failureOf } from './decode-choice.ts';
@@ -47,7 +48,7 @@ export function createScorer(
   tokenizer: TextTokenizer,
   observer: GenerationObserver,
 ): Scorer {
-  const { vocab_size: vocabularySize, support_threshold: supportThreshold } = engine.manifest;
+  const { support_threshold: supportThreshold } = engine.manifest;
 
   async function score(request: ScoreRequest, signal: AbortSignal): Promise<Scoring> {
     const policy = resolvePolicy(request, engine.manifest.defaults);
@@ -56,13 +57,14 @@ export function createScorer(
         param: 'beta',
       });
     }
-    const promptIds = encodePrompt(tokenizer, request.prompt, vocabularySize);
-    const inputs = request.continuations.map((continuation, index) => {
+    const promptIds = await encodePrompt(tokenizer, request.prompt, engine.manifest);
+    const scored = request.continuations.map(async (continuation, index) => {
       const param = `continuations[${index}]`;
-      const ids = continuationIds(tokenizer, request.prompt, continuation, param);
+      const ids = await continuationIds(tokenizer, request.prompt, continuation, param);
       checkContinuation(ids, promptIds.length, engine, param);
       return scoredInput(request, policy, promptIds, ids);
     });
+    const inputs = await untilAborted(Promise.all(scored), signal);
     const leaving = new AbortController();
     const streams = engine.generate(inputs, AbortSignal.any([signal, leaving.signal]));
     const promptTokens = inputs.reduce(

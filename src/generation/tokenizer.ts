@@ -14,18 +14,28 @@ export interface TextTokenizer {
   readonly config: object;
   /**
    * Throws `invalid_request` on text the vocabulary cannot express.
-   * `addsSpecialTokens` false leaves out what the tokenizer puts around a text (a beginning of sequence, above all).
+   * `addsSpecialTokens` adds what the tokenizer puts around a text (a beginning of sequence, above all).
    */
-  encode(text: string, options?: { readonly addsSpecialTokens?: boolean }): number[];
+  encode(text: string, options?: EncodeOptions): readonly number[] | Promise<readonly number[]>;
   /** The text of ids in a row; special tokens have none unless they are `kept`. Bytes that are no character become U+FFFD. */
   decode(ids: readonly number[], special?: 'dropped' | 'kept'): string;
   /** One token as text on its own, special tokens by their name. */
   tokenText(id: number): string;
 }
 
+/** One that encodes where it is called. */
+export interface LocalTokenizer extends TextTokenizer {
+  encode(text: string, options?: EncodeOptions): number[];
+}
+
+export interface EncodeOptions {
+  /** Left out: false. */
+  readonly addsSpecialTokens?: boolean;
+}
+
 const decoderSchema = z.object({ decoder: z.object({ type: z.string() }).nullish() });
 
-export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
+export async function loadTokenizer(directory: string): Promise<LocalTokenizer> {
   const [definition, config] = await Promise.all([
     readJson(join(directory, 'tokenizer.json')),
     readJson(join(directory, 'tokenizer_config.json')),
@@ -33,7 +43,7 @@ export async function loadTokenizer(directory: string): Promise<TextTokenizer> {
   return createTokenizer(definition, config);
 }
 
-export function createTokenizer(definition: object, config: object): TextTokenizer {
+export function createTokenizer(definition: object, config: object): LocalTokenizer {
   const tokenizer = new Tokenizer(definition, config);
   keepByteOrderMarks(tokenizer.decoder);
   const specialIds = new Set(
@@ -58,7 +68,7 @@ export function createTokenizer(definition: object, config: object): TextTokeniz
       : tokenizer.decode(known, { clean_up_tokenization_spaces: false });
   }
 
-  function encode(given: string, { addsSpecialTokens = true } = {}): number[] {
+  function encode(given: string, { addsSpecialTokens = false }: EncodeOptions = {}): number[] {
     // Half a surrogate pair has no UTF-8; as everywhere on the web it reads as U+FFFD.
     const text = given.replace(/\p{Surrogate}/gu, '\uFFFD');
     const { ids, tokens } = tokenizer.encode(text, { add_special_tokens: addsSpecialTokens });

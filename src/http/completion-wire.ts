@@ -25,6 +25,7 @@ export function toGenerationRequest(
   const n = body.n ?? 1;
   return {
     prompts: promptList(body.prompt),
+    addsSpecialTokens: body.add_special_tokens ?? null,
     suffix: body.suffix || null,
     truncatePromptTokens: body.truncate_prompt_tokens ?? null,
     choicesPerPrompt: n,

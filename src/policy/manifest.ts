@@ -23,6 +23,8 @@ export const manifestSchema = z.object({
   reserved_token_ids: z.array(z.int().nonnegative()),
   /** Text every prompt of the task begins with; null for free text. */
   prompt_prefix: z.string().nullable(),
+  /** Whether a prompt of text gets what the tokenizer puts around a text, a beginning of sequence above all: as in training. */
+  adds_special_tokens: z.boolean().default(false),
   /** How conversations with it go, beside what chat_template.jinja says; left out where that is all. */
   chat: z
     .object({

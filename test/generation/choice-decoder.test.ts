@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { TokenEvent } from '../../src/engine/messages.ts';
 import { ChoiceDecoder, type ChoiceOptions } from '../../src/generation/choice-decoder.ts';
 import type { ChoiceDelta } from '../../src/generation/request.ts';
-import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 import { seededRandom } from '../random.ts';
 import { byteFallbackTokenizer, byteLevelTokenizer } from './tokenizers.ts';
 
@@ -31,13 +31,13 @@ const plain: ChoiceOptions = {
   echoText: null,
 };
 
-function voiceOf(tokenizer: TextTokenizer) {
+function voiceOf(tokenizer: LocalTokenizer) {
   return { tokenizer, supportThreshold: 0.001, special: 'dropped' } as const;
 }
 
 /** Everything one answer gives out; ends early at a stop string, as the generator does. */
 function decode(
-  tokenizer: TextTokenizer,
+  tokenizer: LocalTokenizer,
   ids: readonly number[],
   options: Partial<ChoiceOptions> = {},
 ): ChoiceDelta[] {

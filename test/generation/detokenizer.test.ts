@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { Detokenizer } from '../../src/generation/detokenizer.ts';
-import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 import { seededRandom } from '../random.ts';
 import { byteFallbackTokenizer, byteLevelTokenizer, wordTokenizer } from './tokenizers.ts';
 
@@ -21,7 +21,7 @@ const HARD_TEXTS = [
   'ends with one \uFFFD',
 ];
 
-function pieces(tokenizer: TextTokenizer, context: number[], ids: number[]): string[] {
+function pieces(tokenizer: LocalTokenizer, context: number[], ids: number[]): string[] {
   const detokenizer = new Detokenizer(tokenizer, context);
   return [...ids.map((id) => detokenizer.push(id)), detokenizer.flush()];
 }
@@ -75,7 +75,7 @@ describe('Detokenizer', () => {
   it('decodes a bounded number of tokens for each one pushed', () => {
     const tokenizer = byteLevelTokenizer();
     let decoded = 0;
-    const counting: TextTokenizer = {
+    const counting: LocalTokenizer = {
       ...tokenizer,
       decode(ids) {
         decoded += ids.length;

@@ -7,9 +7,13 @@ import { wordTokenizer } from './tokenizers.ts';
 const tokenizer = wordTokenizer();
 const { engine } = scriptedEngine(tokenizer, []);
 
-function promptWith(template: string | null, suffix: string, prompt: string | number[] = 'a b c ') {
+async function promptWith(
+  template: string | null,
+  suffix: string,
+  prompt: string | number[] = 'a b c ',
+): Promise<string> {
   const manifest = { ...engine.manifest, fill_in_the_middle: template };
-  const { ids } = preparePrompt(
+  const { ids } = await preparePrompt(
     prompt,
     generationRequest({ suffix }),
     { ...engine, manifest },
@@ -19,16 +23,19 @@ function promptWith(template: string | null, suffix: string, prompt: string | nu
 }
 
 describe('a prompt with a gap', () => {
-  it('is written as the manifest has it', () => {
-    expect(promptWith('s {suffix}i {prefix}e\n', 'y z ')).toBe('s y z i a b c e\n');
+  it('is written as the manifest has it', async () => {
+    expect(await promptWith('s {suffix}i {prefix}e\n', 'y z ')).toBe('s y z i a b c e\n');
   });
 
-  it('is not filled a second time by what stands in it', () => {
-    expect(() => promptWith('{prefix}{suffix}', '{prefix}')).toThrow('no token for: "{prefix}"');
+  it('is not filled a second time by what stands in it', async () => {
+    await expect(promptWith('{prefix}{suffix}', '{prefix}')).rejects.toThrow(
+      'no token for: "{prefix}"',
+    );
   });
 
-  it('is refused without a template, and as token ids', () => {
-    expect(() => promptWith(null, 'y ')).toThrow('suffix is not supported');
-    expect(() => promptWith('{prefix}{suffix}', 'y ', [5])).toThrow('of text, not of token ids');
+  it('is refused without a template, and as token ids', async () => {
+    await expect(promptWith(null, 'y ')).rejects.toThrow('suffix is not supported');
+    const asIds = promptWith('{prefix}{suffix}', 'y ', [5]);
+    await expect(asIds).rejects.toThrow('of text, not of token ids');
   });
 });

@@ -4,6 +4,7 @@ import type { GenerationRequest } from '../../src/generation/request.ts';
 export function generationRequest(changes: Partial<GenerationRequest> = {}): GenerationRequest {
   return {
     prompts: ['a '],
+    addsSpecialTokens: null,
     suffix: null,
     truncatePromptTokens: null,
     choicesPerPrompt: 1,

@@ -3,7 +3,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { Detokenizer } from '../../src/generation/detokenizer.ts';
-import { createTokenizer, type TextTokenizer } from '../../src/generation/tokenizer.ts';
+import { createTokenizer, type LocalTokenizer } from '../../src/generation/tokenizer.ts';
 
 interface Expectation {
   encoded: number[][];
@@ -24,12 +24,12 @@ function readFixture<T>(name: string): T {
   return JSON.parse(readFileSync(new URL(name, FOLDER), 'utf8'));
 }
 
-function encode(tokenizer: TextTokenizer, text: string): number[] {
-  return tokenizer.encode(text, { addsSpecialTokens: false });
+function encode(tokenizer: LocalTokenizer, text: string): number[] {
+  return tokenizer.encode(text);
 }
 
 /** What a client has read once the first `split` ids were in the prompt and the others came one by one. */
-function streamed(tokenizer: TextTokenizer, ids: number[], split: number): string {
+function streamed(tokenizer: LocalTokenizer, ids: number[], split: number): string {
   const before = new Detokenizer(tokenizer, []);
   const prompt = ids.slice(0, split).map((id) => before.push(id));
   const detokenizer = new Detokenizer(tokenizer, ids.slice(0, split));

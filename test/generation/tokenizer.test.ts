@@ -7,7 +7,7 @@ import { byteFallbackTokenizer, byteLevelTokenizer, wordTokenizer } from './toke
 const TINY_POLICY = fileURLToPath(new URL('../fixtures/tiny-policy', import.meta.url));
 const TURN = 'Wordle:\ns h i r e\nb y g g b\n';
 
-describe('TextTokenizer', () => {
+describe('LocalTokenizer', () => {
   it('joins the words of a Wordle turn without spaces of its own', async () => {
     const tokenizer = await loadTokenizer(TINY_POLICY);
     const ids = tokenizer.encode(TURN);

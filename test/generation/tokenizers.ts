@@ -1,5 +1,5 @@
 // Three small tokenizers, one of each family the detokenizer must be right for.
-import { createTokenizer, type TextTokenizer } from '../../src/generation/tokenizer.ts';
+import { createTokenizer, type LocalTokenizer } from '../../src/generation/tokenizer.ts';
 
 const NONE = { normalizer: null, pre_tokenizer: null, post_processor: null, decoder: null };
 
@@ -25,7 +25,7 @@ function beginning(token: string) {
 }
 
 /** GPT-2's way: every byte is a printable character, so a token may end inside a character. */
-export function byteLevelTokenizer({ beginsWithEnd = false } = {}): TextTokenizer {
+export function byteLevelTokenizer({ beginsWithEnd = false } = {}): LocalTokenizer {
   const bytes = byteAlphabet();
   const word = (text: string) =>
     [...new TextEncoder().encode(text)].map((byte) => bytes[byte]).join('');
@@ -58,7 +58,7 @@ export function byteLevelTokenizer({ beginsWithEnd = false } = {}): TextTokenize
 }
 
 /** Llama's way: a mark for spaces, bytes for what the vocabulary lacks, and no space before the first word. */
-export function byteFallbackTokenizer(): TextTokenizer {
+export function byteFallbackTokenizer(): LocalTokenizer {
   const hex = Array.from(
     { length: 256 },
     (_, byte) => `<0x${byte.toString(16).toUpperCase().padStart(2, '0')}>`,
@@ -99,7 +99,7 @@ export function byteFallbackTokenizer(): TextTokenizer {
 }
 
 /** Wordle's way: whole words that simply follow each other. */
-export function wordTokenizer(): TextTokenizer {
+export function wordTokenizer(): LocalTokenizer {
   const letters = [...'abcdefghijklmnopqrstuvwxyz'];
   const pieces = [
     '<eos>',

@@ -5,7 +5,7 @@ import type { Engine } from '../../src/engine/client.ts';
 import { type ChatOptions, createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
-import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AccessOptions } from '../../src/http/access/guard.ts';
 import { KeyRing } from '../../src/http/access/key-ring.ts';
 import { type AppServices, createApp } from '../../src/http/app.ts';
@@ -18,7 +18,7 @@ import { loadedCatalog } from '../catalog/loaded-catalog.ts';
 export interface Around
   extends Pick<AppServices, 'metrics' | 'limits'>,
     Partial<Pick<AppServices, 'logger' | 'drain' | 'tracing'>> {
-  readonly tokenizer: TextTokenizer;
+  readonly tokenizer: LocalTokenizer;
   /** Left out, answers cannot be constrained. */
   readonly constraints?: Constraints;
   readonly chat?: Partial<ChatOptions>;

@@ -2,7 +2,7 @@
 import type { Engine, SequenceInput } from '../../src/engine/client.ts';
 import type { SequenceEvent, TokenDetails, TokenLogprobs } from '../../src/engine/messages.ts';
 import { ServerError } from '../../src/errors.ts';
-import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 
 export interface ScriptedAnswer {
   /** Each must be one token of the tokenizer. */
@@ -24,7 +24,7 @@ export type Script = readonly ScriptedAnswer[] | ((input: SequenceInput) => Scri
 const MAX_LENGTH = 64;
 
 export function scriptedEngine(
-  tokenizer: TextTokenizer,
+  tokenizer: LocalTokenizer,
   answers: Script,
   queueLimit = 8,
   maxLength = MAX_LENGTH,
@@ -70,6 +70,7 @@ export function scriptedEngine(
       max_length: maxLength,
       eos_token_ids: [0],
       reserved_token_ids: [],
+      adds_special_tokens: false,
       prompt_prefix: null,
       kv_cache: {
         dtype: 'float32',
@@ -106,8 +107,8 @@ export function scriptedEngine(
   return { engine, submitted, cancelled: () => cancelled };
 }
 
-function tokenEvent(tokenizer: TextTokenizer, text: string, input: SequenceInput): SequenceEvent {
-  const [tokenId, ...rest] = tokenizer.encode(text, { addsSpecialTokens: false });
+function tokenEvent(tokenizer: LocalTokenizer, text: string, input: SequenceInput): SequenceEvent {
+  const [tokenId, ...rest] = tokenizer.encode(text);
   if (tokenId === undefined || rest.length > 0) {
     throw new Error(`${JSON.stringify(text)} is not one token`);
   }

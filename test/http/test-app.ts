@@ -4,7 +4,7 @@ import type { Constraints } from '../../src/constraint/client.ts';
 import type { TextFormat } from '../../src/constraint/text-format.ts';
 import type { ChatOptions } from '../../src/generation/chat.ts';
 import { createChatTemplate } from '../../src/generation/chat-template.ts';
-import type { TextTokenizer } from '../../src/generation/tokenizer.ts';
+import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 import { KeyRing } from '../../src/http/access/key-ring.ts';
 import { Drain } from '../../src/http/drain.ts';
 import type { Limits } from '../../src/http/limits.ts';
@@ -53,7 +53,7 @@ export interface TestApp extends ScriptedEngine {
 export interface TestAppOptions {
   readonly queueLimit?: number;
   readonly maxLength?: number;
-  readonly tokenizer?: TextTokenizer;
+  readonly tokenizer?: LocalTokenizer;
   /** Null, like leaving it out, is a policy that only continues text. */
   readonly template?: string | null;
   readonly toolParser?: ChatOptions['toolParser'];

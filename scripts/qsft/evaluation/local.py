@@ -11,7 +11,7 @@ from tokenizers import Tokenizer
 from torch import Tensor, nn
 
 from qsft.adapters import load_role
-from qsft.encoding import load_tokenizer
+from qsft.encoding import ADDS_SPECIAL_TOKENS, load_tokenizer
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 from qsft.policy.sampling import SamplingParameters, sample_token, sampling_under, uniform
 from qsft.record import read_record, reserved_token_ids
@@ -61,7 +61,9 @@ class LocalPlayer:
         sampling = sampling_under(self.parameters.extraction, self.sampling)
         rows = [
             encoding.ids
-            for encoding in tokenizer.encode_batch_fast(list(prompts), add_special_tokens=False)
+            for encoding in tokenizer.encode_batch_fast(
+                list(prompts), add_special_tokens=ADDS_SPECIAL_TOKENS
+            )
         ]
         answers: list[list[int]] = [[] for _ in prompts]
         running = list(range(len(prompts)))

@@ -6,6 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from qsft.encoding import ADDS_SPECIAL_TOKENS
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole, cache_type
 from qsft.export.options import ExportError, ExportOptions, PrecisionCost, Verification
@@ -56,6 +57,7 @@ def _manifest(
         "eos_token_ids": list(options.eos_token_ids),
         "reserved_token_ids": list(options.reserved_token_ids),
         "prompt_prefix": options.prompt_prefix,
+        "adds_special_tokens": ADDS_SPECIAL_TOKENS,
         **_chat(options),
         **_fill_in_the_middle(options),
         "kv_cache": {"dtype": cache_type(options.precision)}

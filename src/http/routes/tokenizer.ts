@@ -1,6 +1,7 @@
 // The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
 import type { Context } from 'hono';
 import { checkVocabulary } from '../../generation/vocabulary.ts';
+import { untilAborted } from '../../until-aborted.ts';
 import { openRequest, type RequestServices } from '../open-request.ts';
 import type { AppEnv } from '../request-context.ts';
 import {
@@ -17,12 +18,15 @@ export function tokenize(services: RequestServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const { engine, tokenizer } = policy;
-    const addsSpecialTokens = body.add_special_tokens ?? true;
-    const tokens = tokenizer.encode(body.prompt, { addsSpecialTokens });
+    const addsSpecialTokens = body.add_special_tokens ?? engine.manifest.adds_special_tokens;
+    const tokens = await untilAborted(
+      Promise.resolve(tokenizer.encode(body.prompt, { addsSpecialTokens })),
+      context.var.abort.signal,
+    );
     const answer: TokenizeResponse = {
       count: tokens.length,
       max_model_len: engine.model.maxLength,
-      tokens,
+      tokens: [...tokens],
       token_strs: body.return_token_strs ? tokens.map((id) => tokenizer.tokenText(id)) : null,
     };
     return nameIgnoredFields(Response.json(answer), ignoredFields);

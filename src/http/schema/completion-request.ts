@@ -65,6 +65,10 @@ export function completionRequestSchema(limits: Limits) {
           'Report the ids of the tokens of each answer, the one that ended it included, and of its prompt.',
         default: false,
       }),
+      add_special_tokens: booleanField().nullish().meta({
+        description:
+          'Put around a prompt of text what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in training, which the manifest says.',
+      }),
       truncate_prompt_tokens: z
         .union([z.literal(-1), z.int(TRUNCATION).min(1, TRUNCATION)], TRUNCATION)
         .nullish()

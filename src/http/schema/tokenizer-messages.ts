@@ -13,8 +13,8 @@ export function tokenizeRequestSchema({ maxPromptChars }: Limits) {
     model,
     prompt: wellFormed(z.string(rule).max(maxPromptChars, rule)),
     add_special_tokens: booleanField().nullish().meta({
-      description: 'Put around the text what a prompt gets: a beginning of sequence, above all.',
-      default: true,
+      description:
+        'Put around the text what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as with a prompt.',
     }),
     return_token_strs: booleanField().nullish().meta({
       description: 'Also report each token as text.',

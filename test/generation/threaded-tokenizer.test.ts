@@ -1,0 +1,62 @@
+import { Worker } from 'node:worker_threads';
+import { afterAll, describe, expect, it } from 'vitest';
+import { ThreadedTokenizer } from '../../src/generation/threaded-tokenizer.ts';
+import type { TokenizerThreadData } from '../../src/generation/tokenizer-messages.ts';
+import { byteLevelTokenizer, wordTokenizer } from './tokenizers.ts';
+
+const launched: Worker[] = [];
+
+function launch(workerData: TokenizerThreadData): Worker {
+  const file = new URL('../../dist/generation/tokenizer-worker.js', import.meta.url);
+  const worker = new Worker(file, { workerData });
+  launched.push(worker);
+  return worker;
+}
+
+const local = byteLevelTokenizer();
+const tokenizer = new ThreadedTokenizer(local, launch);
+afterAll(() => tokenizer.close());
+
+const LONG = 'the cat é 😀 '.repeat(3000);
+
+describe('ThreadedTokenizer', () => {
+  it('starts no thread for short texts', () => {
+    expect(tokenizer.encode('a cat')).toEqual(local.encode('a cat'));
+    expect(launched).toHaveLength(0);
+  });
+
+  it('encodes long texts as the tokenizer does, while the event loop goes on turning', async () => {
+    let turns = 0;
+    let isOver = false;
+    const turn = (): void => {
+      turns += 1;
+      if (!isOver) setImmediate(turn);
+    };
+    turn();
+    const ids = await tokenizer.encode(LONG);
+    isOver = true;
+    expect(ids).toEqual(local.encode(LONG));
+    expect(turns).toBeGreaterThan(20);
+  });
+
+  it('takes many short texts at once for a long one', async () => {
+    const texts = Array.from({ length: 40 }, (_, at) => `text ${at} ${'x'.repeat(100)}`);
+    const encoded = texts.map((text) => tokenizer.encode(text));
+    expect(encoded.filter((ids) => ids instanceof Promise).length).toBeGreaterThan(10);
+    expect(await Promise.all(encoded)).toEqual(texts.map((text) => local.encode(text)));
+  });
+
+  it('refuses long texts as it does short ones', async () => {
+    const words = new ThreadedTokenizer(wordTokenizer(), launch);
+    const refused = Promise.resolve(words.encode(`${'a b '.repeat(2000)}S h`));
+    await expect(refused).rejects.toMatchObject({ code: 'invalid_request', param: 'prompt' });
+    await words.close();
+  });
+
+  it('starts another thread when one has died, which fails what it was at', async () => {
+    const lost = Promise.resolve(tokenizer.encode(LONG));
+    await launched[0]?.terminate();
+    await expect(lost).rejects.toThrow('The tokenizer thread ended');
+    expect(await tokenizer.encode(LONG)).toEqual(local.encode(LONG));
+  });
+});

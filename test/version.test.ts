@@ -6,9 +6,11 @@ function read(path: string): string {
 }
 
 describe('the version', () => {
-  it('is the same in the package, the API description and the newest release of the changelog', () => {
+  it('is the same in the package, the API description, the manifests and the newest release of the changelog', () => {
     const { version } = JSON.parse(read('package.json'));
     expect(/^## (\d\S*)/m.exec(read('CHANGELOG.md'))?.[1]).toBe(version);
     expect(/^ {2}version: (\S+)/m.exec(read('openapi.yaml'))?.[1]).toBe(version);
+    const kustomization = read('scripts/kubernetes/base/kustomization.yaml');
+    expect(/newTag: "(\S+)"/.exec(kustomization)?.[1]).toBe(version);
   });
 });

@@ -1,6 +1,5 @@
 // The engine in its worker, without HTTP and text.
-import { Worker } from 'node:worker_threads';
-import { type Engine, startEngine } from '../../src/engine/client.ts';
+import { type Engine, launchWorker, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import type { Contestant, Timing, Workload } from './contestant.ts';
 import { plainSequence } from './plain-sequence.ts';
@@ -32,7 +31,7 @@ export async function startEngineContestant(settings: EngineSettings): Promise<C
     queueTokens: Number.MAX_SAFE_INTEGER,
   };
   const engine = await startEngine(options, {
-    launch: (workerData) => new Worker(workerUrl, { workerData }),
+    launch: (workerData) => launchWorker(workerData, workerUrl),
   });
   return {
     measure: (workload) => measure(engine, workload, settings.temperature),

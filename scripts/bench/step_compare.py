@@ -33,7 +33,8 @@ def smallest_seconds(
     graphs: Sequence[Path], chunks: Sequence[Chunk], scored: Sequence[int], turns: int, threads: int
 ) -> list[float]:
     """Of each graph, over all turns."""
-    runners = [GraphRunner(graph, len(chunks), CACHE_LENGTH, threads) for graph in graphs]
+    length = max(CACHE_LENGTH, *(chunk.past + len(chunk.ids) for chunk in chunks))
+    runners = [GraphRunner(graph, len(chunks), length, threads) for graph in graphs]
     is_step = all(graph.name == STEP_FILE for graph in graphs)
     extra = policy_inputs([step_weights(PolicyParameters())] * len(scored)) if is_step else {}
     smallest = [float("inf")] * len(graphs)

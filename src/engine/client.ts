@@ -1,5 +1,5 @@
 // The engine as the main thread sees it: submit sequences, read their events. Everything else is the worker's.
-import { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import type { EngineModel, SequenceEvent, SequenceRequest, StepReport } from './messages.ts';
 import { openWorker } from './open-worker.ts';
@@ -41,9 +41,12 @@ export interface Engine {
   close(): Promise<void>;
 }
 
-/** Starts a worker; Node runs workers from built files alone. */
-function launchWorker(options: EngineOptions): Worker {
-  return new Worker(new URL('./worker.js', import.meta.url), { workerData: options });
+/** Starts a worker; Node runs workers from built files alone. ONNX Runtime takes settings from the environment. */
+export function launchWorker(
+  options: EngineOptions,
+  url = new URL('./worker.js', import.meta.url),
+): Worker {
+  return new Worker(url, { workerData: options, env: SHARE_ENV });
 }
 
 export interface EngineSurroundings {

@@ -1,5 +1,6 @@
 // From a folder to a policy ready to step. Refuses, in one sentence, whatever could not be served.
 import { join } from 'node:path';
+import { attendInOnePiece } from '../onnx/attention.ts';
 import { type Device, deviceName, parseDevice } from '../onnx/device.ts';
 import { Runtime } from '../onnx/runtime.ts';
 import { Session } from '../onnx/session.ts';
@@ -11,6 +12,9 @@ import { Policy } from './policy.ts';
 import { readManifest, verifyFiles } from './policy-files.ts';
 import { StepGraph } from './step-graph.ts';
 import type { StepCapacity } from './step-inputs.ts';
+
+/** Attention in one piece keeps a weight for each token of a run and each before it: 8 MiB a head at the most. */
+const mostAttentionWeights = 2 ** 21;
 
 export interface PolicySettings {
   readonly modelFolder: string;
@@ -44,6 +48,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
   try {
     const runtime = own(new Runtime(settings.libraryPath));
     const path = join(modelFolder, 'step.onnx');
+    attendInOnePiece(capacity.tokens * maxLength <= mostAttentionWeights);
     const session = own(new Session(runtime, path, { device, threads: settings.threads }));
     checkGraph(session, manifest);
     const host = own(new Memory(runtime, { kind: 'cpu' }, session));

@@ -1,9 +1,9 @@
 // A grammar thread that is killed under load, seen by the clients of the whole server.
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
-import { type Engine, startEngine } from '../../src/engine/client.ts';
+import { type Engine, launchWorker, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { grammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
@@ -31,7 +31,7 @@ beforeAll(async () => {
     ...{ prefixCache: 'prompts' as const, queueLimit: 200, queueTokens: 1_000_000 },
   };
   const launch = (workerData: EngineOptions) =>
-    new Worker(new URL('../../dist/engine/worker.js', import.meta.url), { workerData });
+    launchWorker(workerData, new URL('../../dist/engine/worker.js', import.meta.url));
   engine = await startEngine(options, { launch });
   const metrics = metricsOf(engine);
   const tokenizer = await loadTokenizer(policy.folder);

@@ -1,7 +1,12 @@
 // The engine on its worker thread: the built worker, the real ONNX Runtime, the tiny policy.
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, type SequenceInput, startEngine } from '../../src/engine/client.ts';
+import {
+  type Engine,
+  launchWorker,
+  type SequenceInput,
+  startEngine,
+} from '../../src/engine/client.ts';
 import type { SequenceEvent, StepReport } from '../../src/engine/messages.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { eventually, withDeadline } from '../deadline.ts';
@@ -25,7 +30,7 @@ const options: EngineOptions = {
 };
 
 function start(changes: Partial<EngineOptions> = {}, url = builtWorker): Promise<Engine> {
-  const launch = (workerData: EngineOptions): Worker => new Worker(url, { workerData });
+  const launch = (workerData: EngineOptions): Worker => launchWorker(workerData, url);
   return withDeadline('the engine to start', startEngine({ ...options, ...changes }, { launch }));
 }
 

@@ -1,8 +1,13 @@
 // A worker that is killed under load, seen by the clients of the whole server.
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
+import {
+  type Engine,
+  type HealthChange,
+  launchWorker,
+  startEngine,
+} from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
@@ -12,6 +17,8 @@ import { appAround } from '../http/app-around.ts';
 import { LIMITS } from '../http/test-app.ts';
 import { metricsOf } from '../metrics/metrics-of.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
+
+const builtWorker = new URL('../../dist/engine/worker.js', import.meta.url);
 
 const options: EngineOptions = {
   modelFolder: tinyPolicyFolder,
@@ -35,8 +42,7 @@ describe('a server whose worker dies', () => {
 
   beforeAll(async () => {
     const launch = (workerData: EngineOptions): Worker => {
-      const url = new URL('../../dist/engine/worker.js', import.meta.url);
-      const worker = new Worker(url, { workerData });
+      const worker = launchWorker(workerData, builtWorker);
       workers.push(worker);
       return worker;
     };

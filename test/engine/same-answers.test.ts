@@ -34,12 +34,17 @@ function answers(
   return new Map(groups.flatMap(eventsOf));
 }
 
+/** So many tokens at once that attention goes through a context in tiles. */
+const forTiles = { ...capacity, tokens: 2 ** 16 };
+
 describe.each([
-  ['tiny', tinyPolicyFolder, 4],
-  ['bundled', wordleFolder, 1024],
-])('a seeded answer of the %s policy', (_, modelFolder, beta) => {
-  const policy = loadTinyPolicy({ modelFolder, capacity });
-  const onTwoThreads = loadTinyPolicy({ modelFolder, capacity, threads: 2 });
+  ['tiny', 'attending in one piece', tinyPolicyFolder, capacity, 4],
+  ['bundled', 'attending in one piece', wordleFolder, capacity, 1024],
+  ['tiny', 'attending in tiles', tinyPolicyFolder, forTiles, 4],
+  ['bundled', 'attending in tiles', wordleFolder, forTiles, 1024],
+])('a seeded answer of the %s policy, %s', (_policy, _way, modelFolder, sizes, beta) => {
+  const policy = loadTinyPolicy({ modelFolder, capacity: sizes });
+  const onTwoThreads = loadTinyPolicy({ modelFolder, capacity: sizes, threads: 2 });
   afterAll(() => {
     policy.release();
     onTwoThreads.release();

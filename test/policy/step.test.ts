@@ -19,16 +19,18 @@ describe('a step of the policy', () => {
         const row = { ...policyRow(prompt_ids, 0, stepWeights(expected, 0, 1)), needsValue: true };
         const width = prompt_ids.length;
         const { scores } = policy.step({ firstSlot: 1, rows: [row], width, scoring: 'last' });
-        expect(scores.kl[0]).toBeCloseTo(expected.kl, 4);
+        // β multiplies the rounding of p_θ, in which PyTorch and ONNX Runtime differ.
+        const rounding = 5e-5 + 1e-6 * expected.beta;
+        expect(Math.abs((scores.kl[0] ?? NaN) - expected.kl)).toBeLessThan(rounding);
         expect(scores.argmaxWords[0]).toBe(expected.argmax);
         const logNormalizer = scores.logNormalizer[0] ?? NaN;
-        expect(logNormalizer).toBeCloseTo(expected.log_normalizer, 4);
+        expect(Math.abs(logNormalizer - expected.log_normalizer)).toBeLessThan(rounding);
         const behavior = rowAt(scores.behaviorLogprobs, 0);
         expect(movesArgmax(scores, 0)).toBe(
           behavior[expected.argmax] !== behavior.reduce((a, b) => Math.max(a, b)),
         );
         const logprobs = rowAt(scores.scores, 0).map((score) => score - logNormalizer);
-        expectCloseWhereKnown(logprobs, expected.logprobs);
+        expectCloseWhereKnown(logprobs, expected.logprobs, rounding);
         expectCloseWhereKnown(rowAt(scores.behaviorLogprobs, 0), behavior_logprobs);
         expectCloseWhereKnown(rowAt(scores.valueProbs, 0), value_probs);
       }
@@ -163,9 +165,14 @@ describe('a step of the policy', () => {
   });
 });
 
-function expectCloseWhereKnown(actual: Float32Array, expected: readonly (number | null)[]): void {
+function expectCloseWhereKnown(
+  actual: Float32Array,
+  expected: readonly (number | null)[],
+  rounding = 5e-5,
+): void {
   expect(actual.length).toBe(expected.length);
   for (const [id, value] of expected.entries()) {
-    if (value !== null) expect(actual[id]).toBeCloseTo(value, 4);
+    if (value === null) continue;
+    expect(Math.abs((actual[id] ?? NaN) - value)).toBeLessThan(rounding);
   }
 }

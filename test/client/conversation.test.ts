@@ -1,6 +1,7 @@
 // An agent's conversation with a real server: every turn sends the whole transcript again.
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { scrape } from '../../scripts/scrape.ts';
 import { type ServerProcess, startServerProcess } from '../../scripts/server-process.ts';
 
 const HEADER = 'Wordle:\n';
@@ -41,8 +42,7 @@ describe('a conversation', () => {
       transcript += `${choices[0]?.text}b y g `;
     }
     expect(known).toBeGreaterThan(100);
-    const metrics = await (await fetch(`${server.url}/metrics`)).text();
-    const counted = (name: string) => Number(new RegExp(`^${name} (.*)$`, 'm').exec(metrics)?.[1]);
+    const counted = await scrape(server.url);
     const hits = counted('qsft_prefix_cache_hits_total');
     expect(hits / counted('qsft_prefix_cache_queries_total')).toBeGreaterThan(0.8);
   });

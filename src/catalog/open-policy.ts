@@ -1,10 +1,12 @@
 // From a folder to a policy that serves: its tokenizer and template, its engine, and a first run.
 
 import { createConstraints } from '../constraint/client.ts';
+import type { FormatLimits } from '../constraint/format-limits.ts';
 import { type HealthChange, startEngine } from '../engine/client.ts';
 import type { StepReport } from '../engine/messages.ts';
 import type { EngineOptions } from '../engine/options.ts';
 import type { TokenQuota } from '../engine/token-quota.ts';
+import type { TemplateLimits } from '../generation/bounded-interpreter.ts';
 import { createChat } from '../generation/chat.ts';
 import { loadChatTemplate } from '../generation/chat-template.ts';
 import { createGenerator } from '../generation/generator.ts';
@@ -23,6 +25,9 @@ export interface OpenPolicyOptions {
   readonly tokenQuota: TokenQuota;
   readonly toolParser: ToolCallFormat | 'auto' | 'none';
   readonly maxPromptChars: number;
+  readonly maxTemplateChars: number;
+  readonly templateLimits: TemplateLimits;
+  readonly formatLimits: FormatLimits;
   /** How long a grammar may take to compile. */
   readonly grammarTimeoutMs: number;
   /** Grammars that may wait to be compiled. */
@@ -35,9 +40,9 @@ export interface OpenPolicyOptions {
 /** Rejects with one sentence when the policy cannot be served. */
 export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPolicy> {
   const { modelFolder } = options.engine;
-  const { observer, toolParser, maxPromptChars } = options;
+  const { observer, toolParser, maxPromptChars, templateLimits, formatLimits } = options;
   const tokenizer = new ThreadedTokenizer(await loadTokenizer(modelFolder));
-  const template = await loadChatTemplate(modelFolder, tokenizer.config);
+  const template = await loadChatTemplate(modelFolder, tokenizer.config, options.maxTemplateChars);
   const engine = await startEngine(options.engine, { tokenQuota: options.tokenQuota });
   try {
     await warmUp(engine);
@@ -49,14 +54,16 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
       queueLimit: options.grammarQueueLimit,
       onChange: (change) => observer.constrainedAnswers(change),
     });
-    const generator = createGenerator(engine, tokenizer, observer, constraints);
+    const generator = createGenerator(engine, tokenizer, observer, constraints, formatLimits);
     const stopStrings = engine.manifest.chat?.stop_strings ?? [];
     return {
       engine,
       tokenizer,
       generator,
       scorer: createScorer(engine, tokenizer, observer),
-      chat: createChat(generator, tokenizer, { template, toolParser, stopStrings, maxPromptChars }),
+      chat: createChat(generator, tokenizer, {
+        ...{ template, toolParser, stopStrings, maxPromptChars, templateLimits, formatLimits },
+      }),
       close: async () => {
         await Promise.all([engine.close(), constraints.close(), tokenizer.close()]);
       },

@@ -162,7 +162,7 @@ export const SETTINGS = {
     1,
     100_000_000,
     65_536,
-    'Most characters in the prompts of a request, or in one that a chat template makes: tokenizing them delays everyone.',
+    'Most characters in the prompts of a request, or in one that a chat template makes.',
   ),
   maxMessages: integer(1, 1_000_000, 2048, 'Most messages, or items, of a conversation.'),
   maxTools: integer(1, 100_000, 128, 'Most tools that a conversation may offer.'),
@@ -181,6 +181,20 @@ export const SETTINGS = {
     1024,
     'Most tokens in `logit_bias`, `stop_token_ids` or `allowed_token_ids`, and most strings in `bad_words`.',
   ),
+  maxTemplateChars: integer(1, 10_000_000, 262_144, 'Longest chat template that is loaded.'),
+  maxTemplateSteps: integer(
+    1,
+    1_000_000_000,
+    250_000,
+    'Most steps that a chat template may take for a conversation: nodes evaluated, and pieces of 64 characters made.',
+  ),
+  templateTimeoutMs: integer(
+    1,
+    600_000,
+    2000,
+    'How long a chat template may take for a conversation; nobody else is served meanwhile.',
+  ),
+  maxTemplateVariables: integer(0, 1000, 16, 'Most entries in `chat_template_kwargs`.'),
   vllmMetrics: choice(
     ['on', 'off'],
     'on',
@@ -197,6 +211,18 @@ export const SETTINGS = {
     10_000_000,
     65_536,
     'Most characters in a schema, regular expression or grammar that an answer must follow.',
+  ),
+  maxNesting: integer(
+    1,
+    1000,
+    64,
+    'Deepest nesting of a schema, of the parameters of a tool, and of groups in a regular expression.',
+  ),
+  maxRepetitions: integer(
+    1,
+    10_000_000,
+    10_000,
+    'Most copies of a part of a regular expression that its counted repetitions make.',
   ),
   grammarTimeoutMs: integer(
     1,

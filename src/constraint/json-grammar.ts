@@ -3,15 +3,15 @@
 //
 // Texts may be less than a schema allows, and never more: an object has no properties that its schema does not name, if it
 // names any; numbers have at most 15 digits on a side of the point, and between bounds few decimals.
+
 import { anyOf, literal, repeated } from './ebnf.ts';
+import type { FormatLimits } from './format-limits.ts';
 import { isObject, type Keywords, problem, readCounts } from './schema-parts.ts';
 import { NUMBER_BOUNDS, PLAIN, QUOTE, readNumber, readString } from './schema-scalars.ts';
 import { checkDisjoint, checkValues, inOneLine } from './schema-values.ts';
 
 /** Draft 2020-12. */
 export type JsonSchema = boolean | Keywords;
-
-const MAX_DEPTH = 32;
 
 /** Say something to people, or where definitions are. */
 const SILENT = new Set([
@@ -40,26 +40,28 @@ object ::= ${literal('{')} (string ": " any (", " string ": " any)*)? ${literal(
 `;
 
 /** Throws a FormatProblem that names the keyword and where it stands. */
-export function jsonGrammar(schema: JsonSchema): string {
-  return jsonRules(schema, 'root') + JSON_BASICS;
+export function jsonGrammar(schema: JsonSchema, limits: FormatLimits): string {
+  return jsonRules(schema, 'root', limits) + JSON_BASICS;
 }
 
 /** The rule `name` and those that it needs, whose names begin with it: for grammars that also have JSON_BASICS. */
-export function jsonRules(schema: JsonSchema, name: string): string {
-  return new SchemaReader(schema, name).write();
+export function jsonRules(schema: JsonSchema, name: string, limits: FormatLimits): string {
+  return new SchemaReader(schema, name, limits).write();
 }
 
 class SchemaReader {
   readonly #root: JsonSchema;
   readonly #name: string;
+  readonly #limits: FormatLimits;
   readonly #rules: string[] = [];
   /** Rules of what has been referred to. */
   readonly #named: Map<string, string>;
   #ruleCount = 0;
 
-  constructor(root: JsonSchema, name: string) {
+  constructor(root: JsonSchema, name: string, limits: FormatLimits) {
     this.#root = root;
     this.#name = name;
+    this.#limits = limits;
     this.#named = new Map([['#', name]]);
   }
 
@@ -84,7 +86,8 @@ class SchemaReader {
   }
 
   #read(schema: unknown, path: string, depth: number): string {
-    if (depth > MAX_DEPTH) throw problem(path, `is nested deeper than ${MAX_DEPTH}`);
+    const { maxNesting } = this.#limits;
+    if (depth > maxNesting) throw problem(path, `is nested deeper than ${maxNesting}`);
     if (schema === true) return 'any';
     if (!isObject(schema)) throw problem(path, 'must be an object or true');
     const rules = Object.keys(schema).filter((keyword) => !SILENT.has(keyword));
@@ -168,7 +171,7 @@ class SchemaReader {
       case 'array':
         return this.#readArray(schema, path, depth);
       case 'string':
-        return readString(schema, path);
+        return readString(schema, path, this.#limits);
       case 'integer':
       case 'number':
         return readNumber(type, schema, path);

@@ -10,11 +10,8 @@ import {
   without,
 } from './character-set.ts';
 import { literal, oneOf } from './ebnf.ts';
+import type { FormatLimits } from './format-limits.ts';
 import { FormatProblem } from './format-problem.ts';
-
-/** Most copies of a part that counted repetitions make, within each other. */
-const MAX_COPIES = 10_000;
-const MAX_DEPTH = 100;
 
 const DIGITS = characters([0x30, 0x39]);
 const WORD = characters([0x30, 0x39], [0x41, 0x5a], [0x5f, 0x5f], [0x61, 0x7a]);
@@ -45,18 +42,20 @@ const CONTROLS: Readonly<Record<string, number>> = { n: 10, r: 13, t: 9, f: 12, 
 export const ESCAPED_IN_JSON = characters([0x00, 0x1f], [0x22, 0x22], [0x5c, 0x5c]);
 
 /** Throws a FormatProblem. With `inJson` the text is what a JSON string has between its quotes. */
-export function readRegex(pattern: string, { inJson = false } = {}): string {
-  const reader = new RegexReader(pattern, inJson);
+export function readRegex(pattern: string, limits: FormatLimits, { inJson = false } = {}): string {
+  const reader = new RegexReader(pattern, limits, inJson);
   return reader.read();
 }
 
 class RegexReader {
   readonly #pattern: string;
+  readonly #limits: FormatLimits;
   readonly #inJson: boolean;
   #at = 0;
 
-  constructor(pattern: string, inJson: boolean) {
+  constructor(pattern: string, limits: FormatLimits, inJson: boolean) {
     this.#pattern = pattern;
+    this.#limits = limits;
     this.#inJson = inJson;
   }
 
@@ -67,7 +66,8 @@ class RegexReader {
   }
 
   #alternatives(depth: number, copies: number): string {
-    if (depth > MAX_DEPTH) throw this.#problem(`is nested deeper than ${MAX_DEPTH}`);
+    const { maxNesting } = this.#limits;
+    if (depth > maxNesting) throw this.#problem(`is nested deeper than ${maxNesting}`);
     let text = this.#sequence(depth, copies);
     while (this.#take('|')) text += ` | ${this.#sequence(depth, copies)}`;
     return text;
@@ -93,8 +93,9 @@ class RegexReader {
     const start = this.#at;
     const most = this.#repetitionBehind(start);
     const within = copies * Math.max(1, most);
-    if (within > MAX_COPIES) {
-      throw this.#problem(`repeats a part more than ${MAX_COPIES} times`);
+    const { maxRepetitions } = this.#limits;
+    if (within > maxRepetitions) {
+      throw this.#problem(`repeats a part more than ${maxRepetitions} times`);
     }
     const atom = this.#atom(depth, within);
     return atom + this.#quantifier();

@@ -1,6 +1,7 @@
 // Strings and numbers of a JSON Schema as EBNF.
 import { allBut } from './character-set.ts';
 import { literal, oneOf, repeated } from './ebnf.ts';
+import type { FormatLimits } from './format-limits.ts';
 import { FormatProblem } from './format-problem.ts';
 import { decimalsBetween, integersBetween } from './number-range.ts';
 import { ESCAPED_IN_JSON, readRegex } from './regex.ts';
@@ -16,14 +17,14 @@ export const NUMBER_BOUNDS = ['minimum', 'maximum', 'exclusiveMinimum', 'exclusi
 const LARGEST_BOUND = 10 ** 11;
 const DECIMALS = 4;
 
-export function readString(schema: Keywords, path: string): string {
+export function readString(schema: Keywords, path: string, limits: FormatLimits): string {
   const [least, most] = readCounts(schema, ['minLength', 'maxLength'], path);
   const hasLength = least !== undefined || most !== undefined;
   const source = readSource(schema, hasLength, path);
   if (source === null && !hasLength) return 'string';
   if (source === null) return `${QUOTE} ${repeated(PLAIN, least ?? 0, most)} ${QUOTE}`;
   try {
-    return `${QUOTE} (${readRegex(source, { inJson: true })}) ${QUOTE}`;
+    return `${QUOTE} (${readRegex(source, limits, { inJson: true })}) ${QUOTE}`;
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
     throw problem(path, `has a "pattern" that ${error.message}`);

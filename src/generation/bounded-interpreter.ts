@@ -2,14 +2,20 @@
 // template can loop over whatever a request has, so its work is counted and its text is bounded.
 import * as jinja from '@huggingface/jinja';
 
-/** Nodes evaluated, and pieces of text of so many characters made; several times what long conversations take. */
-const MAX_WORK = 250_000;
-const CHARACTERS_PER_UNIT = 64;
-const MAX_RANGE = 10_000;
-
-/** For what is slow without being much. */
-const MAX_RENDER_MS = 2000;
+/** A step is a node evaluated, or a piece of text of so many characters made. */
+const CHARACTERS_PER_STEP = 64;
 const NODES_PER_LOOK = 64;
+
+export interface TemplateLimits {
+  readonly maxSteps: number;
+  /** For what is slow without being much. */
+  readonly timeoutMs: number;
+}
+
+export interface RenderLimits extends TemplateLimits {
+  /** Of every text that the template makes. */
+  readonly maxCharacters: number;
+}
 
 // The package's declarations name their files as Node's resolution does not find them: what is used of it, in its own terms.
 interface RuntimeValue {
@@ -42,42 +48,45 @@ export class TemplateRefusal extends Error {
   override readonly name = 'TemplateRefusal' as const;
 }
 
-/** Throws a TemplateRefusal or an Error; `maxCharacters` bounds every text that the template makes. */
+/** Throws a TemplateRefusal or an Error. */
 export function runTemplate(
   template: ParsedTemplate,
   variables: Readonly<Record<string, unknown>>,
-  maxCharacters: number,
+  limits: RenderLimits,
 ): string {
   const environment = new Environment();
-  for (const [name, value] of Object.entries({ ...GLOBALS, ...variables })) {
+  const globals = { ...GLOBALS, range: boundedRange(limits) };
+  for (const [name, value] of Object.entries({ ...globals, ...variables })) {
     environment.set(name, value);
   }
-  const { value } = new BoundedInterpreter(environment, maxCharacters).run(template);
+  const { value } = new BoundedInterpreter(environment, limits).run(template);
   return typeof value === 'string' ? value : '';
 }
 
 class BoundedInterpreter extends Interpreter {
-  readonly #maxCharacters: number;
-  readonly #deadline = performance.now() + MAX_RENDER_MS;
-  #work = 0;
+  readonly #limits: RenderLimits;
+  readonly #deadline: number;
+  #steps = 0;
   #nodes = 0;
 
-  constructor(environment: Environment, maxCharacters: number) {
+  constructor(environment: Environment, limits: RenderLimits) {
     super(environment);
-    this.#maxCharacters = maxCharacters;
+    this.#limits = limits;
+    this.#deadline = performance.now() + limits.timeoutMs;
   }
 
   override evaluate(statement: unknown, environment: Environment): RuntimeValue {
     const result = super.evaluate(statement, environment);
     const length = typeof result.value === 'string' ? result.value.length : 0;
-    if (length > this.#maxCharacters) {
-      throw new Error(`it makes a text of more than ${this.#maxCharacters} characters`);
+    const { maxCharacters, maxSteps, timeoutMs } = this.#limits;
+    if (length > maxCharacters) {
+      throw new Error(`it makes a text of more than ${maxCharacters} characters`);
     }
-    this.#work += 1 + length / CHARACTERS_PER_UNIT;
-    if (this.#work > MAX_WORK) throw new Error('it takes too many steps');
+    this.#steps += 1 + length / CHARACTERS_PER_STEP;
+    if (this.#steps > maxSteps) throw new Error(`it takes more than ${maxSteps} steps`);
     this.#nodes += 1;
     if (this.#nodes % NODES_PER_LOOK === 0 && performance.now() > this.#deadline) {
-      throw new Error(`it takes more than ${MAX_RENDER_MS} ms`);
+      throw new Error(`it takes more than ${timeoutMs} ms`);
     }
     return result;
   }
@@ -93,14 +102,17 @@ const GLOBALS = {
   raise_exception(message: unknown) {
     throw new TemplateRefusal(String(message).slice(0, 500));
   },
-  range(first: number, second?: number, step = 1) {
-    const [start, stop] = second === undefined ? [0, first] : [first, second];
-    const length = Math.max(0, Math.ceil((stop - start) / step));
-    if (!(length <= MAX_RANGE)) throw new Error(`it asks for a range of more than ${MAX_RANGE}`);
-    return Array.from({ length }, (_, index) => start + index * step);
-  },
   strftime_now: (format: string) => formatDate(new Date(), format),
 };
+
+function boundedRange({ maxSteps }: RenderLimits) {
+  return (first: number, second?: number, step = 1) => {
+    const [start, stop] = second === undefined ? [0, first] : [first, second];
+    const length = Math.max(0, Math.ceil((stop - start) / step));
+    if (!(length <= maxSteps)) throw new Error(`it asks for a range of more than ${maxSteps}`);
+    return Array.from({ length }, (_, index) => start + index * step);
+  };
+}
 
 /** The part of Python's strftime that templates use, in the server's time zone and English. */
 function formatDate(date: Date, format: string): string {

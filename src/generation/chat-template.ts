@@ -8,18 +8,17 @@ import { ServerError } from '../errors.ts';
 import {
   type ParsedTemplate,
   parseTemplate,
+  type RenderLimits,
   runTemplate,
   TemplateRefusal,
 } from './bounded-interpreter.ts';
 import type { Conversation, ConversationMessage } from './conversation.ts';
 
-const MAX_TEMPLATE_CHARACTERS = 262_144;
-
 export interface ChatTemplate {
   /** Whether it mentions something, which is how to learn what it knows of. */
   mentions(text: string): boolean;
-  /** Throws `invalid_request` for a conversation the template cannot take, or a text above `maxCharacters`. */
-  render(conversation: Conversation, maxCharacters: number): string;
+  /** Throws `invalid_request` for a conversation the template cannot take, or one beyond the limits. */
+  render(conversation: Conversation, limits: RenderLimits): string;
 }
 
 const tokenSchema = z.union([z.string(), z.object({ content: z.string() })]);
@@ -41,6 +40,7 @@ type TemplateConfig = z.infer<typeof configSchema>;
 export async function loadChatTemplate(
   directory: string,
   tokenizerConfig: object,
+  maxTemplateChars: number,
 ): Promise<ChatTemplate | null> {
   const config = configSchema.safeParse(tokenizerConfig);
   if (!config.success) {
@@ -49,16 +49,19 @@ export async function loadChatTemplate(
   }
   const file = join(directory, 'chat_template.jinja');
   const source = existsSync(file) ? await readFile(file, 'utf8') : config.data.chat_template;
-  return source == null ? null : createChatTemplate(source, config.data);
+  return source == null ? null : createChatTemplate(source, config.data, maxTemplateChars);
 }
 
 /** With several named templates, `tool_use` is for requests with tools and `default` for the others. */
 export function createChatTemplate(
   source: NonNullable<TemplateConfig['chat_template']>,
   config: TemplateConfig,
+  maxTemplateChars: number,
 ): ChatTemplate {
   const sources = typeof source === 'string' ? [{ name: 'default', template: source }] : source;
-  const templates = new Map(sources.map(({ name, template }) => [name, compile(template)]));
+  const templates = new Map(
+    sources.map(({ name, template }) => [name, compile(template, maxTemplateChars)]),
+  );
   const [first] = templates.values();
   if (first === undefined) throw new Error('The chat template is an empty list.');
   const plain = templates.get('default') ?? first;
@@ -70,7 +73,7 @@ export function createChatTemplate(
       .map(([name, value]) => [name, tokenContent(value)]),
   );
 
-  function render(conversation: Conversation, maxCharacters: number): string {
+  function render(conversation: Conversation, limits: RenderLimits): string {
     const { tools, continuesFinalMessage, addsGenerationPrompt } = conversation;
     const messages = conversation.messages.map((message) =>
       // Templates that don't know OpenAI's newer name for it would drop the message.
@@ -87,17 +90,17 @@ export function createChatTemplate(
       add_generation_prompt: addsGenerationPrompt,
     };
     const template = tools.length === 0 ? plain : withTools;
-    const text = renderSafely(template, variables, maxCharacters);
+    const text = renderSafely(template, variables, limits);
     return continuesFinalMessage ? cutAfterContent(text, messages.at(-1)) : text;
   }
 
   return { mentions, render };
 }
 
-function compile(source: string): ParsedTemplate {
-  if (source.length > MAX_TEMPLATE_CHARACTERS) {
+function compile(source: string, maxChars: number): ParsedTemplate {
+  if (source.length > maxChars) {
     throw new Error(
-      `The chat template has ${source.length} characters; at most ${MAX_TEMPLATE_CHARACTERS} are taken.`,
+      `The chat template has ${source.length} characters; at most ${maxChars} are taken (max-template-chars).`,
     );
   }
   try {
@@ -116,10 +119,10 @@ function tokenContent(token: unknown): string {
 function renderSafely(
   template: ParsedTemplate,
   variables: Readonly<Record<string, unknown>>,
-  maxCharacters: number,
+  limits: RenderLimits,
 ): string {
   try {
-    return runTemplate(template, variables, maxCharacters);
+    return runTemplate(template, variables, limits);
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     const message =

@@ -1,6 +1,9 @@
 // A conversation to a stream of answers: render the policy's template, generate, read the calls of tools.
+
+import type { FormatLimits } from '../constraint/format-limits.ts';
 import { ServerError } from '../errors.ts';
 import { untilAborted } from '../until-aborted.ts';
+import type { TemplateLimits } from './bounded-interpreter.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import { type Constraint, type TextFormat, toTextFormat } from './constraint.ts';
 import type { Conversation } from './conversation.ts';
@@ -54,12 +57,14 @@ export interface ChatOptions {
   /** Strings that end every answer, beside the request's. */
   readonly stopStrings: readonly string[];
   readonly maxPromptChars: number;
+  readonly templateLimits: TemplateLimits;
+  readonly formatLimits: FormatLimits;
 }
 
 export function createChat(
   generator: Generator,
   tokenizer: TextTokenizer,
-  { template, toolParser, stopStrings, maxPromptChars }: ChatOptions,
+  { template, toolParser, stopStrings, maxPromptChars, templateLimits, formatLimits }: ChatOptions,
 ): Chat {
   const format = toolCallFormat(template, toolParser);
 
@@ -68,8 +73,11 @@ export function createChat(
     if (template === null) throw withoutTemplate();
     const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
     const tools = toolReading(conversation, onlyOneCall, format);
-    const constraint = withCalls(request, onlyOneCall, format);
-    const text = template.render(conversation, maxPromptChars);
+    const constraint = withCalls(request, onlyOneCall, format, formatLimits);
+    const text = template.render(conversation, {
+      ...templateLimits,
+      maxCharacters: maxPromptChars,
+    });
     // The template has written what begins a text, so the tokenizer must not do so again.
     const ids = await untilAborted(Promise.resolve(tokenizer.encode(text)), signal);
     const { deltas, ...rest } = await generator.start(
@@ -121,20 +129,21 @@ function withCalls(
   { conversation: { tools }, constraint, forcedCall, strictTools }: ChatRequest,
   onlyOneCall: boolean,
   format: ToolCallFormat | null,
+  limits: FormatLimits,
 ): Constraint | null {
   if (format === null || tools.length === 0) return constraint;
   const isForced = forcedCall !== false;
   const offered = tools.filter(
     (tool) => typeof forcedCall === 'boolean' || tool.function.name === forcedCall,
   );
-  const demand = { isForced, onlyOne: onlyOneCall, strict: strictTools };
+  const demand = { isForced, onlyOne: onlyOneCall, strict: strictTools, limits };
   if (isForced || constraint === null) {
     const calls = callFormat(format, offered, demand);
     return calls === null ? null : { kind: 'format', format: calls, param: 'tools' };
   }
   const calls = callFormat(format, offered, { ...demand, isForced: true });
   if (calls === null) return constraint;
-  const both: TextFormat = { type: 'or', elements: [toTextFormat(constraint), calls] };
+  const both: TextFormat = { type: 'or', elements: [toTextFormat(constraint, limits), calls] };
   return { kind: 'format', format: both, param: constraint.param };
 }
 

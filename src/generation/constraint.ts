@@ -1,4 +1,5 @@
 // What the text of an answer must be, in this project's words, and the format that says it to a grammar.
+import type { FormatLimits } from '../constraint/format-limits.ts';
 import { FormatProblem } from '../constraint/format-problem.ts';
 import { type JsonSchema, jsonGrammar } from '../constraint/json-grammar.ts';
 import { readRegex } from '../constraint/regex.ts';
@@ -26,14 +27,14 @@ export type Constraint = Demand & {
 };
 
 /** Throws `invalid_request` for what no answer can be held to. */
-export function toTextFormat(constraint: Constraint): TextFormat {
+export function toTextFormat(constraint: Constraint, limits: FormatLimits): TextFormat {
   switch (constraint.kind) {
     case 'json_schema':
-      return schemaFormat(constraint.schema, constraint.param);
+      return schemaFormat(constraint.schema, constraint.param, limits);
     case 'regex':
       return explain(constraint.param, () => ({
         type: 'grammar',
-        grammar: `root ::= ${readRegex(constraint.pattern)}`,
+        grammar: `root ::= ${readRegex(constraint.pattern, limits)}`,
       }));
     case 'grammar':
       return { type: 'grammar', grammar: constraint.grammar };
@@ -49,8 +50,8 @@ export function toTextFormat(constraint: Constraint): TextFormat {
   }
 }
 
-export function schemaFormat(schema: JsonSchema, param: string): TextFormat {
-  return explain(param, () => ({ type: 'grammar', grammar: jsonGrammar(schema) }));
+function schemaFormat(schema: JsonSchema, param: string, limits: FormatLimits): TextFormat {
+  return explain(param, () => ({ type: 'grammar', grammar: jsonGrammar(schema, limits) }));
 }
 
 function explain<T>(param: string, action: () => T): T {

@@ -1,6 +1,7 @@
 // A generation request to a stream of text: encode, submit, decode every answer as it comes.
 import assert from 'node:assert/strict';
 import type { Constraints, OpenText } from '../constraint/client.ts';
+import type { FormatLimits } from '../constraint/format-limits.ts';
 import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
@@ -59,6 +60,7 @@ export function createGenerator(
   tokenizer: TextTokenizer,
   observer: GenerationObserver,
   constraints: Constraints,
+  formatLimits: FormatLimits,
 ): Generator {
   const scorer = createScorer(engine, tokenizer, observer);
 
@@ -72,7 +74,7 @@ export function createGenerator(
       const message = `ignore_eos cannot be used with ${constraint.param}: what ends the text ends the answer.`;
       throw new ServerError('invalid_request', message, { param: 'ignore_eos' });
     }
-    const format = toTextFormat(constraint);
+    const format = toTextFormat(constraint, formatLimits);
     const count = request.prompts.length * request.bestOf;
     const texts = await constraints.open(format, count, constraint.param, signal);
     try {

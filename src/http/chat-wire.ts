@@ -35,7 +35,7 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
     maxTokens: body.max_completion_tokens ?? body.max_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,
     topLogprobs: body.logprobs === true || policy.details ? (body.top_logprobs ?? 0) : null,
-    constraint: toConstraint(body, askedFormat(body)),
+    constraint: toConstraint(body, askedFormat(body), limits),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),

@@ -35,7 +35,7 @@ export function toGenerationRequest(
     echo: body.echo ?? false,
     maxTokens: body.max_tokens ?? null,
     defaultMaxTokens: DEFAULT_MAX_TOKENS,
-    constraint: toConstraint(body, askedFormat(body)),
+    constraint: toConstraint(body, askedFormat(body), limits),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),

@@ -2,6 +2,7 @@
 import { ServerError } from '../errors.ts';
 import type { Constraint, JsonSchema } from '../generation/constraint.ts';
 import type { Generation } from '../generation/generator.ts';
+import type { Limits } from './limits.ts';
 import { finite } from './logprobs-wire.ts';
 import type { PolicyReport } from './schema/completion-response.ts';
 import type { ConstraintFields, ResponseFormatFields } from './schema/constraint-fields.ts';
@@ -33,8 +34,6 @@ const OF_TOKENS = {
   tools: null,
 } as const;
 
-const SCHEMA_OBJECT = jsonObjectField();
-
 /** Of chats and completions. */
 export function askedFormat({ response_format: format }: ResponseFormatFields): AskedFormat | null {
   if (format == null) return null;
@@ -46,7 +45,11 @@ export function askedFormat({ response_format: format }: ResponseFormatFields): 
   };
 }
 
-export function toConstraint(body: ConstraintFields, asked: AskedFormat | null): Constraint | null {
+export function toConstraint(
+  body: ConstraintFields,
+  asked: AskedFormat | null,
+  limits: Limits,
+): Constraint | null {
   const { structured_outputs: outputs } = body;
   const formatted = asked === null ? null : toFormatConstraint(asked);
   if (outputs == null) return formatted;
@@ -56,7 +59,8 @@ export function toConstraint(body: ConstraintFields, asked: AskedFormat | null):
   }
   const { json, regex, choice, grammar } = outputs;
   const param = (name: string) => `structured_outputs.${name}`;
-  if (json != null) return { kind: 'json_schema', schema: readSchema(json), param: param('json') };
+  if (json != null)
+    return { kind: 'json_schema', schema: readSchema(json, limits), param: param('json') };
   if (regex != null) return { kind: 'regex', pattern: regex, param: param('regex') };
   if (grammar != null) return { kind: 'grammar', grammar, param: param('grammar') };
   const isWhole = outputs.choice_method !== 'tokens';
@@ -69,7 +73,7 @@ function toFormatConstraint({ type, schema, param }: AskedFormat): Constraint | 
   return { kind: 'json_schema', schema: schema ?? { type: 'object' }, param };
 }
 
-function readSchema(json: string | Record<string, unknown>): JsonSchema {
+function readSchema(json: string | Record<string, unknown>, limits: Limits): JsonSchema {
   if (typeof json !== 'string') return json;
   const refused = (reason: string) =>
     new ServerError('invalid_request', `structured_outputs.json ${reason}.`, {
@@ -81,7 +85,7 @@ function readSchema(json: string | Record<string, unknown>): JsonSchema {
   } catch {
     throw refused('is a text that is no JSON');
   }
-  const schema = SCHEMA_OBJECT.safeParse(value);
+  const schema = jsonObjectField(limits).safeParse(value);
   if (!schema.success) throw refused(schema.error.issues[0]?.message ?? 'must be an object');
   return schema.data;
 }

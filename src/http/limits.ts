@@ -22,6 +22,10 @@ export interface Limits {
   readonly maxStopChars: number;
   /** Most token ids, or words, in one list that changes what is drawn. */
   readonly maxTokenIds: number;
+  /** Deepest nesting of schemas and of tools' parameters. */
+  readonly maxNesting: number;
+  /** Most of `chat_template_kwargs`. */
+  readonly maxTemplateVariables: number;
   /** Longest schema, regular expression or grammar. */
   readonly maxGrammarChars: number;
 }

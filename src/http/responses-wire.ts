@@ -34,7 +34,7 @@ export function toResponsesRequest(
     maxTokens: body.max_output_tokens ?? null,
     defaultMaxTokens: Number.POSITIVE_INFINITY,
     topLogprobs: reportsTokens ? (body.top_logprobs ?? 0) : null,
-    constraint: toConstraint(body, askedFormat(body)),
+    constraint: toConstraint(body, askedFormat(body), limits),
     ...policy,
     ...toSampling(body),
     ...toEnding(body),

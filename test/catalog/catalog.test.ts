@@ -10,6 +10,7 @@ import { createChat } from '../../src/generation/chat.ts';
 import { createGenerator } from '../../src/generation/generator.ts';
 import { createScorer } from '../../src/generation/scorer.ts';
 import { withDeadline } from '../deadline.ts';
+import { FORMAT_LIMITS, TEMPLATE_LIMITS } from '../generation/limits.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
 import { scriptedEngine } from '../http/scripted-engine.ts';
 import { metricsOf } from '../metrics/metrics-of.ts';
@@ -51,12 +52,14 @@ function world(
       manifest,
       close: async () => void events.push(`${manifest.id} closed`),
     };
-    const generator = createGenerator(own, tokenizer, observer, unconstrained);
+    const generator = createGenerator(own, tokenizer, observer, unconstrained, FORMAT_LIMITS);
     const chat = {
       template: null,
       toolParser: 'none',
       stopStrings: [],
       maxPromptChars: 1,
+      templateLimits: TEMPLATE_LIMITS,
+      formatLimits: FORMAT_LIMITS,
     } as const;
     return {
       engine: own,

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { spellClasses } from '../../src/constraint/character-classes.ts';
 import { readRegex } from '../../src/constraint/regex.ts';
+import { FORMAT_LIMITS } from '../generation/limits.ts';
 import { accepts, openByteConstraints } from './byte-reader.ts';
 
 const constraints = openByteConstraints();
@@ -53,7 +54,7 @@ describe('a class of a regular expression', () => {
         fc.constantFrom('', '{2}', '+', '{130}'),
         fc.array(codePoint, { minLength: 4, maxLength: 8 }),
         async (source, quantifier, points) => {
-          const grammar = `root ::= "<" ${readRegex(source + quantifier)} ">"`;
+          const grammar = `root ::= "<" ${readRegex(source + quantifier, FORMAT_LIMITS)} ">"`;
           const whole = new RegExp(`^<${source}${quantifier}>$`, 'u');
           for (const point of points) {
             const text = `<${String.fromCodePoint(point).repeat(quantifier === '{130}' ? 130 : 2)}>`;

@@ -2,6 +2,7 @@ import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { afterAll, describe, expect, it } from 'vitest';
 import { type JsonSchema, jsonGrammar } from '../../src/constraint/json-grammar.ts';
+import { FORMAT_LIMITS } from '../generation/limits.ts';
 import { seededRandom } from '../random.ts';
 import { openConstraints, writeText } from './writer.ts';
 
@@ -12,7 +13,7 @@ const ajv = new Ajv2020({ strict: false, validateFormats: false });
 
 async function texts(schema: JsonSchema, seed: number, count = 3): Promise<string[]> {
   const random = seededRandom(seed);
-  const format = { type: 'grammar', grammar: jsonGrammar(schema) } as const;
+  const format = { type: 'grammar', grammar: jsonGrammar(schema, FORMAT_LIMITS) } as const;
   const written: string[] = [];
   for (let index = 0; index < count; index += 1) {
     const text = await writeText(constraints, format, random);
@@ -125,7 +126,9 @@ describe('jsonGrammar', () => {
     for (const text of await texts(schema, 6)) {
       expect(ajv.validate(schema, JSON.parse(text)), text).toBe(true);
     }
-    expect(() => jsonGrammar({ oneOf: [kind('cat'), kind('cat')] })).toThrow(/may overlap/);
+    expect(() => jsonGrammar({ oneOf: [kind('cat'), kind('cat')] }, FORMAT_LIMITS)).toThrow(
+      /may overlap/,
+    );
   });
 
   const told = (name: unknown, type?: string) => ({
@@ -140,7 +143,7 @@ describe('jsonGrammar', () => {
     ['both', [told('a', 'object'), told('b', 'object'), { type: 'null' }]],
     ['one alone', [true]],
   ])('takes oneOf of schemas that are %s', (_, oneOf) => {
-    expect(() => jsonGrammar({ oneOf })).not.toThrow();
+    expect(() => jsonGrammar({ oneOf }, FORMAT_LIMITS)).not.toThrow();
   });
 
   it.each<[string, JsonSchema[]]>([
@@ -150,18 +153,23 @@ describe('jsonGrammar', () => {
     ['nothing is said', [{}, { type: 'null' }]],
     ['not all require it', [told('a', 'object'), { ...told('b', 'object'), required: [] }]],
   ])('refuses oneOf where %s', (_, oneOf) => {
-    expect(() => jsonGrammar({ oneOf })).toThrow(/may overlap/);
+    expect(() => jsonGrammar({ oneOf }, FORMAT_LIMITS)).toThrow(/may overlap/);
   });
 
   it('takes a time for oneOf that grows with its options, not with their pairs', () => {
     const start = performance.now();
-    jsonGrammar({ oneOf: Array.from({ length: 5000 }, (_, at) => told(at, 'object')) });
+    jsonGrammar(
+      { oneOf: Array.from({ length: 5000 }, (_, at) => told(at, 'object')) },
+      FORMAT_LIMITS,
+    );
     expect(performance.now() - start).toBeLessThan(2000);
   });
 
   it('knows no format by the names that every object has', () => {
     for (const format of ['constructor', 'toString', '__proto__']) {
-      expect(() => jsonGrammar({ type: 'string', format })).toThrow(/those supported are date/);
+      expect(() => jsonGrammar({ type: 'string', format }, FORMAT_LIMITS)).toThrow(
+        /those supported are date/,
+      );
     }
   });
 
@@ -187,6 +195,6 @@ describe('jsonGrammar', () => {
     [{ type: 'text' }, /a "type" that is not one of object/],
     [{ properties: { a: false } }, /must be an object or true \(at #\/properties\/a\)/],
   ])('refuses %j, saying what and where', (schema, message) => {
-    expect(() => jsonGrammar(schema)).toThrow(message);
+    expect(() => jsonGrammar(schema, FORMAT_LIMITS)).toThrow(message);
   });
 });

@@ -8,6 +8,7 @@ import { type Constraints, createConstraints } from '../../src/constraint/client
 import { jsonGrammar } from '../../src/constraint/json-grammar.ts';
 import { reservedScore } from '../../src/policy/reserved-score.ts';
 import { TokenMask } from '../../src/policy/token-mask.ts';
+import { FORMAT_LIMITS } from '../generation/limits.ts';
 import { seededRandom } from '../random.ts';
 import { launchBuilt, open } from './writer.ts';
 
@@ -59,7 +60,10 @@ const tokens = byteLevelTokens();
 /** The text that dice choose, and how long each mask was waited for. */
 async function write(constraints: Constraints, seed: number): Promise<[string, number[]]> {
   const random = seededRandom(seed);
-  const text = await open(constraints, { type: 'grammar', grammar: jsonGrammar(SCHEMA) });
+  const text = await open(constraints, {
+    type: 'grammar',
+    grammar: jsonGrammar(SCHEMA, FORMAT_LIMITS),
+  });
   const mask = new TokenMask(text.mask);
   const scores = new Float32Array(tokens.length);
   const waits: number[] = [];

@@ -1,5 +1,6 @@
 import { afterAll, describe, expect, it } from 'vitest';
 import { readRegex } from '../../src/constraint/regex.ts';
+import { FORMAT_LIMITS } from '../generation/limits.ts';
 import { seededRandom } from '../random.ts';
 import { openConstraints, writeText } from './writer.ts';
 
@@ -18,7 +19,7 @@ describe('readRegex', () => {
     '[ -~]{3}é',
   ])('is followed: %s', async (pattern) => {
     const random = seededRandom(3);
-    const grammar = `root ::= ${readRegex(pattern)}`;
+    const grammar = `root ::= ${readRegex(pattern, FORMAT_LIMITS)}`;
     const whole = new RegExp(`^(?:${pattern})$`, 'u');
     let ended = 0;
     for (let count = 0; count < 10; count += 1) {
@@ -43,16 +44,23 @@ describe('readRegex', () => {
     ['a^b', /\^ in the middle/],
     ['(a$)', /\$ in the middle/],
     ['((a{200}){200}){2}', /repeats a part more than 10000 times/],
-    ['('.repeat(200), /nested deeper than 100/],
+    ['('.repeat(200), /nested deeper than 64/],
     ['[]', /a set of characters that no text can have/],
   ])('refuses %s', (pattern, message) => {
-    expect(() => readRegex(pattern)).toThrow(message);
+    expect(() => readRegex(pattern, FORMAT_LIMITS)).toThrow(message);
+  });
+
+  it('has the bounds that it is given', () => {
+    const limits = { maxNesting: 1, maxRepetitions: 9 };
+    expect(readRegex('(a{3}){3}', limits)).toBe('("a"{3}){3}');
+    expect(() => readRegex('((a))', limits)).toThrow('is nested deeper than 1');
+    expect(() => readRegex('(a{2}){5}', limits)).toThrow('repeats a part more than 9 times');
   });
 
   it('takes a time for a class that grows with it, not with its square', () => {
     const apart = Array.from({ length: 26_000 }, (_, at) => String.fromCodePoint(0x100 + 2 * at));
     const start = performance.now();
-    expect(readRegex(`[${apart.join('')}]`)).toHaveLength(6 * apart.length + 2);
+    expect(readRegex(`[${apart.join('')}]`, FORMAT_LIMITS)).toHaveLength(6 * apart.length + 2);
     expect(performance.now() - start).toBeLessThan(2000);
   });
 });

@@ -10,6 +10,7 @@ import {
 import { accepts, openByteConstraints } from '../constraint/byte-reader.ts';
 import { openConstraints, writeText } from '../constraint/writer.ts';
 import { seededRandom } from '../random.ts';
+import { FORMAT_LIMITS } from './limits.ts';
 
 const constraints = openConstraints();
 const bytes = openByteConstraints();
@@ -30,7 +31,7 @@ const tools = [
   { type: 'function' as const, function: { name: 'stop' } },
 ];
 const names = new Set(['turn', 'stop']);
-const forced = { isForced: true, onlyOne: true, strict: new Set<string>() };
+const forced = { isForced: true, onlyOne: true, strict: new Set<string>(), limits: FORMAT_LIMITS };
 
 function formatOf(format: ToolCallFormat, demand: CallDemand): TextFormat {
   const text = callFormat(format, tools, demand);
@@ -81,7 +82,12 @@ describe('callFormat', () => {
   );
 
   it('leaves text free but for the calls of strict tools', () => {
-    const free = { isForced: false, onlyOne: false, strict: new Set<string>() };
+    const free = {
+      isForced: false,
+      onlyOne: false,
+      strict: new Set<string>(),
+      limits: FORMAT_LIMITS,
+    };
     expect(callFormat('hermes', tools, free)).toBeNull();
     expect(callFormat('llama3_json', tools, free)).toBeNull();
     expect(callFormat('hermes', tools, { ...free, strict: new Set(['turn']) })).toMatchObject({
@@ -104,7 +110,12 @@ describe('callFormat', () => {
   });
 
   it("holds what begins as Llama's calls do to the schemas of strict tools, and leaves all other text free", async () => {
-    const strict = { isForced: false, onlyOne: true, strict: new Set(['turn']) };
+    const strict = {
+      isForced: false,
+      onlyOne: true,
+      strict: new Set(['turn']),
+      limits: FORMAT_LIMITS,
+    };
     const format = formatOf('llama3_json', strict);
     for (const text of ['', ' ', 'Hi {', '\n<b>é', '<|pyth', '<|python_tag|', ': {"name": 1}']) {
       expect(await accepts(bytes, format, text), text).toBe(true);

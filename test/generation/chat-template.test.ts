@@ -5,6 +5,7 @@ import type { Conversation } from '../../src/generation/conversation.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import { detectToolCallFormat } from '../../src/generation/tool-calls/format.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { MAX_TEMPLATE_CHARS, TEMPLATE_LIMITS } from './limits.ts';
 
 const TOOL = { type: 'function', function: { name: 'f' } } as const;
 
@@ -21,7 +22,10 @@ function conversation(own: Partial<Conversation> = {}): Conversation {
 
 function render(source: string, own: Partial<Conversation> = {}, maxCharacters = 1000): string {
   const config = { bos_token: '<s>', eos_token: { content: '</s>' } };
-  return createChatTemplate(source, config).render(conversation(own), maxCharacters);
+  return createChatTemplate(source, config, MAX_TEMPLATE_CHARS).render(conversation(own), {
+    ...TEMPLATE_LIMITS,
+    maxCharacters,
+  });
 }
 
 describe('a chat template', () => {
@@ -46,9 +50,11 @@ describe('a chat template', () => {
         { name: 'tool_use', template: 'tools' },
       ],
       {},
+      MAX_TEMPLATE_CHARS,
     );
-    expect(template.render(conversation(), 100)).toBe('plain');
-    expect(template.render(conversation({ tools: [TOOL] }), 100)).toBe('tools');
+    const limits = { ...TEMPLATE_LIMITS, maxCharacters: 100 };
+    expect(template.render(conversation(), limits)).toBe('plain');
+    expect(template.render(conversation({ tools: [TOOL] }), limits)).toBe('tools');
   });
 
   it('sees a developer as the system unless it knows developers', () => {
@@ -105,6 +111,16 @@ describe('a chat template', () => {
     expect(performance.now() - start).toBeLessThan(6000);
   });
 
+  it('has the bounds that it is given', () => {
+    expect(() => createChatTemplate('abcd', {}, 3)).toThrow('4 characters; at most 3 are taken');
+    const template = createChatTemplate('{% for i in range(4) %}x{% endfor %}', {}, 100);
+    const rendered = (maxSteps: number) =>
+      template.render(conversation(), { maxSteps, timeoutMs: 1000, maxCharacters: 9 });
+    expect(rendered(100)).toBe('xxxx');
+    expect(() => rendered(5)).toThrow('it takes more than 5 steps');
+    expect(() => rendered(3)).toThrow('it asks for a range of more than 3');
+  });
+
   it('has room for a long conversation', () => {
     const messages = Array.from({ length: 2000 }, () => ({ role: 'user', content: 'x' }));
     const source =
@@ -113,8 +129,12 @@ describe('a chat template', () => {
   });
 
   it('that cannot be read, or is too large, stops the start', () => {
-    expect(() => createChatTemplate('{% for %}', {})).toThrowError(/cannot be read/);
-    expect(() => createChatTemplate('x'.repeat(300_000), {})).toThrowError(/300000/);
+    expect(() => createChatTemplate('{% for %}', {}, MAX_TEMPLATE_CHARS)).toThrowError(
+      /cannot be read/,
+    );
+    expect(() => createChatTemplate('x'.repeat(300_000), {}, MAX_TEMPLATE_CHARS)).toThrowError(
+      /300000/,
+    );
   });
 
   it.each([
@@ -124,11 +144,11 @@ describe('a chat template', () => {
     ['<tool_call>', null],
     ['tools', null],
   ])('that says %j calls tools as %s', (source, format) => {
-    expect(detectToolCallFormat(createChatTemplate(source, {}))).toBe(format);
+    expect(detectToolCallFormat(createChatTemplate(source, {}, MAX_TEMPLATE_CHARS))).toBe(format);
   });
 
   it('is not there for a policy that has none', async () => {
     const { config } = await loadTokenizer(tinyPolicyFolder);
-    expect(await loadChatTemplate(tinyPolicyFolder, config)).toBeNull();
+    expect(await loadChatTemplate(tinyPolicyFolder, config, MAX_TEMPLATE_CHARS)).toBeNull();
   });
 });

@@ -13,6 +13,7 @@ import { Drain } from '../../src/http/drain.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { createLogger } from '../../src/log.ts';
 import { loadedCatalog } from '../catalog/loaded-catalog.ts';
+import { FORMAT_LIMITS, TEMPLATE_LIMITS } from '../generation/limits.ts';
 
 /** Whatever may be left out is then as in a server that was told nothing. */
 export interface Around
@@ -28,13 +29,15 @@ export interface Around
 export function appAround(engine: Engine, around: Around): Hono<AppEnv> {
   const { tokenizer, metrics, limits, constraints = unconstrained() } = around;
   const observer = metrics.of(engine.manifest.id);
-  const generator = createGenerator(engine, tokenizer, observer, constraints);
+  const generator = createGenerator(engine, tokenizer, observer, constraints, FORMAT_LIMITS);
   const scorer = createScorer(engine, tokenizer, observer);
   const chat = createChat(generator, tokenizer, {
     template: null,
     toolParser: 'auto',
     stopStrings: [],
     maxPromptChars: limits.maxPromptChars,
+    templateLimits: TEMPLATE_LIMITS,
+    formatLimits: FORMAT_LIMITS,
     ...around.chat,
   });
   const close = () => engine.close();

@@ -12,6 +12,7 @@ import type { AppEnv } from '../../src/http/request-context.ts';
 import { type Completion, completionSchema } from '../../src/http/schema/completion-response.ts';
 import { createLogger } from '../../src/log.ts';
 import type { Tracing } from '../../src/tracing.ts';
+import { MAX_TEMPLATE_CHARS } from '../generation/limits.ts';
 import { wordTokenizer } from '../generation/tokenizers.ts';
 import { metricsOf } from '../metrics/metrics-of.ts';
 import { appAround } from './app-around.ts';
@@ -33,6 +34,8 @@ export const LIMITS: Limits = {
   maxStopChars: 256,
   maxTokenIds: 1024,
   maxGrammarChars: 2000,
+  maxNesting: 64,
+  maxTemplateVariables: 16,
 };
 
 export const PROMPT = 'Wordle:\n';
@@ -81,7 +84,7 @@ export function testApp(answers: Script, options: TestAppOptions = {}): TestApp 
     metrics,
     constraints: recordingConstraints(formats),
     chat: {
-      template: template === null ? null : createChatTemplate(template, {}),
+      template: template === null ? null : createChatTemplate(template, {}, MAX_TEMPLATE_CHARS),
       toolParser,
       stopStrings: options.stopStrings ?? [],
     },

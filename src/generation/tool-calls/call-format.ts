@@ -1,6 +1,7 @@
 // What an answer's text must be where calls of tools are demanded, or where some tools are strict: the model's own format of
 // calls, with arguments by each tool's schema.
 import { literal } from '../../constraint/ebnf.ts';
+import type { FormatLimits } from '../../constraint/format-limits.ts';
 import { FormatProblem } from '../../constraint/format-problem.ts';
 import { JSON_BASICS, type JsonSchema, jsonRules } from '../../constraint/json-grammar.ts';
 import type { TextFormat } from '../../constraint/text-format.ts';
@@ -16,6 +17,7 @@ export interface CallDemand {
   readonly onlyOne: boolean;
   /** Tools whose arguments must be by their schema, or the request cannot be served. */
   readonly strict: ReadonlySet<string>;
+  readonly limits: FormatLimits;
 }
 
 interface Marks {
@@ -43,17 +45,18 @@ const MARKS: Readonly<Record<ToolCallFormat, Marks>> = {
 export function callFormat(
   format: ToolCallFormat,
   tools: readonly ToolDefinition[],
-  { isForced, onlyOne, strict }: CallDemand,
+  demand: CallDemand,
 ): TextFormat | null {
+  const { isForced, onlyOne, strict } = demand;
   const isFree = !isForced && strict.size === 0;
   if (isFree) return null;
-  if (isForced) return { type: 'grammar', grammar: callsGrammar(format, tools, onlyOne, strict) };
+  if (isForced) return { type: 'grammar', grammar: callsGrammar(format, tools, demand) };
   switch (format) {
     case 'hermes':
       return {
         type: 'triggered_tags',
         triggers: ['<tool_call>'],
-        tags: tools.map((tool) => callTag(tool, strict)),
+        tags: tools.map((tool) => callTag(tool, demand)),
         stop_after_first: onlyOne,
       };
     case 'llama3_json':
@@ -62,7 +65,7 @@ export function callFormat(
         type: 'or',
         elements: [
           { type: 'grammar', grammar: LLAMA3_TEXT },
-          { type: 'grammar', grammar: callsGrammar(format, tools, onlyOne, strict) },
+          { type: 'grammar', grammar: callsGrammar(format, tools, demand) },
         ],
       };
     default:
@@ -74,22 +77,21 @@ export function callFormat(
 function callsGrammar(
   format: ToolCallFormat,
   tools: readonly ToolDefinition[],
-  onlyOne: boolean,
-  strict: ReadonlySet<string>,
+  demand: CallDemand,
 ): string {
   const { begin, end, separator } = MARKS[format];
   const calls = tools.map((tool, index) => {
     const name = JSON.stringify(tool.function.name);
     return `${literal(begin(name))} arguments${index} ${literal(end)}`;
   });
-  const rules = tools.map((tool, index) => argumentRules(tool, `arguments${index}`, strict));
-  const others = onlyOne ? '' : ` (${literal(separator)} call)*`;
+  const rules = tools.map((tool, index) => argumentRules(tool, `arguments${index}`, demand));
+  const others = demand.onlyOne ? '' : ` (${literal(separator)} call)*`;
   return `root ::= call${others}\ncall ::= ${calls.join(' | ')}\n${rules.join('')}${JSON_BASICS}`;
 }
 
-function callTag(tool: ToolDefinition, strict: ReadonlySet<string>) {
+function callTag(tool: ToolDefinition, demand: CallDemand) {
   const { begin, end } = MARKS.hermes;
-  const grammar = argumentRules(tool, 'root', strict) + JSON_BASICS;
+  const grammar = argumentRules(tool, 'root', demand) + JSON_BASICS;
   return {
     type: 'tag',
     begin: begin(JSON.stringify(tool.function.name)),
@@ -102,14 +104,14 @@ function callTag(tool: ToolDefinition, strict: ReadonlySet<string>) {
 function argumentRules(
   { function: offered }: ToolDefinition,
   rule: string,
-  strict: ReadonlySet<string>,
+  { strict, limits }: CallDemand,
 ): string {
   const schema = { type: 'object', additionalProperties: false, ...offered.parameters };
   try {
-    return jsonRules(schema as JsonSchema, rule);
+    return jsonRules(schema as JsonSchema, rule, limits);
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
-    if (!strict.has(offered.name)) return jsonRules({ type: 'object' }, rule);
+    if (!strict.has(offered.name)) return jsonRules({ type: 'object' }, rule, limits);
     const message = `tools cannot be strict: the schema of ${offered.name} ${error.message}.`;
     throw new ServerError('invalid_request', message, { param: 'tools', cause: error });
   }

@@ -12,4 +12,4 @@ const BROKEN_TAGS = Array.from(LLAMA3_TAG.slice(1), (next, at) => {
 
 const TEXT = `\\s*(?:[^\\s{<]${ANYTHING}|${BROKEN_TAGS.join('|')})?`;
 
-export const LLAMA3_TEXT = `root ::= ${readRegex(TEXT)}`;
+export const LLAMA3_TEXT = `root ::= ${readRegex(TEXT, { maxNesting: 2, maxRepetitions: 1 })}`;

@@ -55,7 +55,7 @@ export function chatRequestSchema(limits: Limits) {
       tools: toolsField(
         z.object({
           type: z.literal('function', 'must be "function"'),
-          function: z.object(functionShape()),
+          function: z.object(functionShape(limits)),
         }),
         limits,
       ),
@@ -73,7 +73,7 @@ export function chatRequestSchema(limits: Limits) {
           'Go on with the last message, which must be of the assistant, instead of answering it.',
         default: false,
       }),
-      chat_template_kwargs: templateVariablesField(),
+      chat_template_kwargs: templateVariablesField(limits),
       ...policyFields(limits),
       ...samplingFields(limits),
       ...constraintFields(limits),

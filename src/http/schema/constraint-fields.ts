@@ -77,10 +77,12 @@ function candidatesField({ maxN, maxPromptChars }: Limits) {
     });
 }
 
-function schemaField({ maxGrammarChars }: Limits) {
-  return jsonObjectField().refine((schema) => JSON.stringify(schema).length <= maxGrammarChars, {
-    error: `must have at most ${maxGrammarChars} characters as JSON`,
-  });
+function schemaField(limits: Limits) {
+  const { maxGrammarChars } = limits;
+  return jsonObjectField(limits).refine(
+    (schema) => JSON.stringify(schema).length <= maxGrammarChars,
+    { error: `must have at most ${maxGrammarChars} characters as JSON` },
+  );
 }
 
 /** What names and describes a schema; whether `strict` or not, the answer is by it. */

@@ -1,6 +1,7 @@
 // Building blocks of the request schemas. Each says in one phrase what a value must be, so that every
 // refusal reads the same: the field, its limit, the value given.
 import { z } from 'zod';
+import type { Limits } from '../limits.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -86,20 +87,18 @@ export function absentField(reason = '') {
     .meta({ description: 'Not supported: only null.' });
 }
 
-const MAX_NESTING = 32;
-
 /** JSON of any shape, but not so deep that writing it again could fail. */
-export function jsonObjectField() {
-  const rule = `must be an object nested at most ${MAX_NESTING} deep`;
+export function jsonObjectField({ maxNesting }: Limits) {
+  const rule = `must be an object nested at most ${maxNesting} deep`;
   return z
     .record(z.string(), z.unknown(), rule)
-    .refine((value) => isShallow(value), { error: rule });
+    .refine((value) => isShallow(value, maxNesting), { error: rule });
 }
 
-function isShallow(value: unknown): boolean {
+function isShallow(value: unknown, maxNesting: number): boolean {
   let level: unknown[] = [value];
   for (let depth = 0; level.length > 0; depth += 1) {
-    if (depth > MAX_NESTING) return false;
+    if (depth > maxNesting) return false;
     level = level.flatMap((inner) =>
       typeof inner === 'object' && inner !== null ? Object.values(inner) : [],
     );

@@ -87,7 +87,6 @@ export function messageSchema() {
     });
 }
 
-const MAX_VARIABLES = 16;
 const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
   ...['messages', 'tools', 'documents', 'add_generation_prompt', 'loop', 'range'],
   ...['bos_token', 'eos_token', 'unk_token', 'pad_token', 'raise_exception', 'strftime_now'],
@@ -95,7 +94,7 @@ const RESERVED_VARIABLES: ReadonlySet<string> = new Set([
 ]);
 
 /** Values for a template's own switches, such as `enable_thinking`; nothing it could run or loop over. */
-export function templateVariablesField() {
+export function templateVariablesField({ maxTemplateVariables }: Limits) {
   const value = z.union(
     [z.string().max(256), z.number(), booleanField()],
     'must be true, false, a number or a string of at most 256 characters',
@@ -111,8 +110,8 @@ export function templateVariablesField() {
         const shown = JSON.stringify(wrong.slice(0, 64));
         context.addIssue({ code: 'custom', message: `must not set ${shown}` });
       }
-      if (names.length > MAX_VARIABLES) {
-        const message = `must have at most ${MAX_VARIABLES} entries, not ${names.length}`;
+      if (names.length > maxTemplateVariables) {
+        const message = `must have at most ${maxTemplateVariables} entries, not ${names.length}`;
         context.addIssue({ code: 'custom', message });
       }
     })

@@ -63,7 +63,7 @@ export function responsesRequestSchema(limits: Limits) {
     tools: toolsField(
       z.object({
         type: z.literal('function', 'must be "function": this server has no tools of its own'),
-        ...functionShape(),
+        ...functionShape(limits),
       }),
       limits,
     ),
@@ -93,7 +93,7 @@ export function responsesRequestSchema(limits: Limits) {
     previous_response_id: absentField(STATELESS),
     conversation: absentField(STATELESS),
     prompt: absentField('nothing is stored'),
-    chat_template_kwargs: templateVariablesField(),
+    chat_template_kwargs: templateVariablesField(limits),
     ...policyFields(limits),
     ...samplingFields(limits),
     ...constraintFields(limits),

@@ -18,11 +18,13 @@ export function toolsField<Tool extends z.ZodType>(tool: Tool, { maxTools }: Lim
 }
 
 /** What describes a function. */
-export function functionShape() {
+export function functionShape(limits: Limits) {
   return {
     name: toolNameField(),
     description: textField().nullish(),
-    parameters: jsonObjectField().nullish().meta({ description: "The arguments' JSON Schema." }),
+    parameters: jsonObjectField(limits)
+      .nullish()
+      .meta({ description: "The arguments' JSON Schema." }),
     strict: booleanField().nullish().meta({
       description:
         'Calls have arguments by this schema, or the request is refused; otherwise it is a hint, kept to where calls are forced and it can be.',

@@ -13,6 +13,8 @@ const edits = {
   frequency_penalty: z.number(),
   logit_bias: z.array(z.tuple([z.int(), z.number()])),
   min_tokens: z.int(),
+  allowed_token_ids: z.array(z.int()).nullable(),
+  banned_sequences: z.array(z.array(z.int())),
 };
 
 const paritySchema = z.object({
@@ -96,8 +98,8 @@ export function editParameters(vector: WireEdits): ScoreEditParameters {
     frequencyPenalty: vector.frequency_penalty,
     logitBias: vector.logit_bias,
     minTokens: vector.min_tokens,
-    allowedTokenIds: null,
-    bannedSequences: [],
+    allowedTokenIds: vector.allowed_token_ids,
+    bannedSequences: vector.banned_sequences,
   };
 }
 

@@ -46,10 +46,13 @@ EDITS = [
     ScoreEdits(frequency_penalty=2.0, logit_bias=((5, 3.5), (1, -100.0), (0, 100.0))),
     ScoreEdits(min_tokens=3),
     ScoreEdits(2.0, 1.0, -0.5, ((2, 0.25), (4, -1.0)), 2),
+    ScoreEdits(allowed_token_ids=(1, 3, 6, 7)),
+    ScoreEdits(banned_sequences=((3,), (5, 4), (4, 4, 6))),
+    ScoreEdits(1.5, min_tokens=2, allowed_token_ids=(4, 5), banned_sequences=((4,), (5,), (5, 4))),
 ]
 SEEDS = [0, 1, 7, -1, 123456789, 2**32, 2**53 - 1, 1 - 2**53]
 SEQUENCES = 48
-EDITED_SEQUENCES = 28
+EDITED_SEQUENCES = 40
 MAX_TOKENS = 12
 STOP_TOKEN_IDS = (9, 17, 30)
 

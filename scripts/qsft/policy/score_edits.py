@@ -1,8 +1,9 @@
 """What a request changes of the combined scores before a token is drawn.
 
-In this order: penalties, `logit_bias`, and no ending until `min_tokens`. Penalties act on log π̂,
-which is never positive: the rule that divides a positive logit by the repetition penalty and
-multiplies a negative one is then the product alone, and no constant in the scores can change it.
+In this order: penalties, `logit_bias`, and what masks tokens: no ending until `min_tokens`, none
+but those allowed, none that would complete a banned row. Penalties act on log π̂, which is never
+positive: the rule that divides a positive logit by the repetition penalty and multiplies a negative
+one is then the product alone, and no constant in the scores can change it.
 """
 
 from collections.abc import Collection, Sequence
@@ -23,6 +24,8 @@ class ScoreEdits:
     frequency_penalty: float = 0.0  # for each time a token is in the answer
     logit_bias: tuple[tuple[int, float], ...] = ()
     min_tokens: int = 0
+    allowed_token_ids: tuple[int, ...] | None = None  # None allows all
+    banned_sequences: tuple[tuple[int, ...], ...] = ()  # rows that the answer may not have
 
 
 def edit_scores(
@@ -46,4 +49,21 @@ def edit_scores(
             edited[token] = float(edited[token]) + bias
     if len(answer_ids) < edits.min_tokens:
         edited[list(ending_ids)] = RESERVED_SCORE
-    return edited
+    if edits.allowed_token_ids is not None:
+        others = np.ones(len(edited), dtype=bool)
+        others[list(edits.allowed_token_ids)] = False
+        edited[others] = RESERVED_SCORE
+    return _without_banned(edited, edits.banned_sequences, answer_ids)
+
+
+def _without_banned(
+    scores: NDArray[np.float32],
+    banned_sequences: Sequence[Sequence[int]],
+    answer_ids: Sequence[int],
+) -> NDArray[np.float32]:
+    """Mask what would complete a row, unless nothing else is left: a draw needs some token."""
+    masked = scores.copy()
+    for *beginning, last in banned_sequences:
+        if list(answer_ids[len(answer_ids) - len(beginning) :]) == beginning:
+            masked[last] = RESERVED_SCORE
+    return masked if (masked > RESERVED_SCORE).any() else scores

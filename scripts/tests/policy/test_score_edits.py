@@ -49,6 +49,26 @@ def test_bias_is_added_and_never_frees_a_reserved_token() -> None:
     assert edited[4] - np.log(0.125) == pytest.approx(-3.0)
 
 
+def test_only_allowed_tokens_are_left() -> None:
+    edited = edited_policy(ScoreEdits(allowed_token_ids=(0, 3)), [], [])
+    assert (edited > RESERVED_SCORE).nonzero()[0].tolist() == [3]
+
+
+@pytest.mark.parametrize(
+    ("answer", "left"), [([], [2, 3, 4]), ([3], [2, 3]), ([3, 3], [2]), ([4, 3], [2, 3])]
+)
+def test_what_would_complete_a_banned_row_is_masked(answer: list[int], left: list[int]) -> None:
+    edits = ScoreEdits(banned_sequences=((1,), (3, 4), (3, 3, 3)))
+    edited = edited_policy(edits, [], answer)
+    assert (edited > RESERVED_SCORE).nonzero()[0].tolist() == left
+
+
+def test_a_ban_that_would_leave_nothing_is_lifted() -> None:
+    edits = ScoreEdits(allowed_token_ids=(2, 3), banned_sequences=((2,), (3,)))
+    edited = edited_policy(edits, [], [])
+    assert (edited > RESERVED_SCORE).nonzero()[0].tolist() == [2, 3]
+
+
 def test_nothing_ends_before_min_tokens() -> None:
     edits = ScoreEdits(logit_bias=((2, 100.0),), min_tokens=2)
     assert edited_policy(edits, [], [1])[2] == RESERVED_SCORE

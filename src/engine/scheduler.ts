@@ -5,6 +5,7 @@
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
 // - callers take turns, and of each priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
 //   and with tokens in the cache a sequence is prefilled alone;
+// - between two decodes no more than a chunk is prefilled, in as many runs as that takes;
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
 //   what a token gives doesn't depend on the chunks, the batch and the cached prefix it ran with.
@@ -63,7 +64,8 @@ export class Scheduler {
   #prefilling: readonly Sequence[] = [];
   #decoding: readonly Sequence[] = [];
   #admitted: Sequence[] = [];
-  #lastKind: StepPlan['kind'] = 'decode';
+  /** Tokens prefilled since the last decode, padding included. */
+  #prefilled = 0;
 
   constructor(limits: SchedulerLimits) {
     this.#limits = limits;
@@ -94,14 +96,13 @@ export class Scheduler {
     return true;
   }
 
-  /** The next run, or null when there is nothing to do. Prefill and decode take turns while there is both. */
+  /** The next run, or null when there is nothing to do. */
   plan(): StepPlan | null {
-    const mustDecode = this.#lastKind === 'prefill' && this.#decoding.length > 0;
-    const batch = (mustDecode ? null : this.#planPrefill()) ?? this.#planDecode();
+    const batch = this.#planPrefill(this.#budget) ?? this.#planDecode();
     if (!batch) return null;
     const plan = { ...batch, moves: this.#slots.takeMoves(), admitted: this.#admitted };
     this.#admitted = [];
-    this.#lastKind = plan.kind;
+    this.#prefilled = plan.kind === 'decode' ? 0 : this.#prefilled + plan.rows.length * plan.width;
     return plan;
   }
 
@@ -132,11 +133,17 @@ export class Scheduler {
     return rows;
   }
 
-  #planPrefill(): Run | null {
-    if (this.#prefilling.length === 0) this.#admit();
+  /** Tokens that may be prefilled before those that decode go on. */
+  get #budget(): number {
+    const { prefillChunk } = this.#limits;
+    return this.#decoding.length === 0 ? prefillChunk : prefillChunk - this.#prefilled;
+  }
+
+  #planPrefill(budget: number): Run | null {
+    if (this.#prefilling.length === 0) this.#admit(budget);
     const rows = this.#prefilling;
     const first = rows[0];
-    if (!first) return null;
+    if (!first || !this.#fits(first.length - first.past, budget)) return null;
     const firstSlot = this.#slots.slotOf(first);
     const { prefillChunk, maxScored } = this.#limits;
     const unscored = unscoredTokens(first);
@@ -155,27 +162,31 @@ export class Scheduler {
     return { kind: 'decode', firstSlot: 0, rows: this.#decoding, width: 1, scoring: 'last' };
   }
 
+  /** Whether the budget has room for the rest of a prompt, or is that of a whole chunk. */
+  #fits(tokens: number, budget: number): boolean {
+    return evenAbove(tokens) <= budget || budget === this.#limits.prefillChunk;
+  }
+
   /** Takes the head of the queue and, if one run can prefill it, those behind it that fit the same run. */
-  #admit(): void {
+  #admit(budget: number): void {
     const [head] = this.#waiting;
     if (!head || this.#free === 0) return;
     const match = this.#match(head);
-    const group = match === null ? this.#group() : [head];
+    if (!this.#fits(head.length - (match?.tokens ?? 0), budget)) return;
+    const group = match === null ? this.#group(budget) : [head];
     this.#waiting.take(group.length);
     if (match === null) this.#place(group);
     else this.#reuse(head, match);
     this.#prefilling = group;
   }
 
-  #group(): Sequence[] {
-    const { prefillChunk } = this.#limits;
+  #group(budget: number): Sequence[] {
     const group: Sequence[] = [];
     let width = 0;
     for (const next of this.#waiting) {
       if (group.length === this.#free || this.#couldReuse(next, group)) break;
       width = Math.max(width, evenAbove(next.length));
-      const fitsOneRun =
-        (group.length + 1) * width <= prefillChunk && next.request.scoreFrom === null;
+      const fitsOneRun = (group.length + 1) * width <= budget && next.request.scoreFrom === null;
       if (group.length > 0 && !fitsOneRun) break;
       group.push(next);
       if (!fitsOneRun) break;

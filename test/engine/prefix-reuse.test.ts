@@ -91,15 +91,29 @@ describe('Scheduler, with caches of sequences that ended', () => {
     const plans = Array.from({ length: 6 }, step);
     expect(plans.map(({ kind, rows, width }) => [kind, rows.length, width])).toEqual([
       ['prefill', 1, 6],
-      ['decode', 1, 1],
       ['prefill', 1, 2],
+      // A chunk has been prefilled.
       ['decode', 2, 1],
       ['prefill', 1, 2],
+      ['decode', 3, 1],
       ['decode', 3, 1],
     ]);
     expect(plans.flatMap(({ moves }) => moves)).toEqual([
       { kind: 'copy', from: 0, to: 1, tokens: 5 },
-      { kind: 'copy', from: 1, to: 2, tokens: 5 },
+      { kind: 'copy', from: 0, to: 2, tokens: 5 },
+    ]);
+  });
+
+  it('prefills what is new in several prompts before others go on, as long as it is no more than a chunk', () => {
+    for (const letter of [1, 2]) cachedOf(promptOf(letter, 6));
+    submit(promptOf(3, 6), { maxTokens: 20 });
+    for (const kind of ['prefill', 'decode']) expect(step().kind).toBe(kind);
+    for (const letter of [1, 2]) submit([...promptOf(letter, 6), 50, 51, 52], { maxTokens: 20 });
+    const plans = Array.from({ length: 3 }, step);
+    expect(plans.map(({ kind, width }) => [kind, width])).toEqual([
+      ['prefill', 4],
+      ['prefill', 4],
+      ['decode', 1],
     ]);
   });
 

@@ -75,7 +75,8 @@ class Interleaving {
   readonly #started = new Set<number>();
   /** What clients know: prompts with their answers so far, to go on from. */
   readonly #transcripts: (readonly number[])[] = [[]];
-  #lastKind: StepPlan['kind'] | null = null;
+  /** Tokens prefilled since the last decode. */
+  #prefilled = 0;
   #nextId = 0;
 
   constructor(bounds: SchedulerLimits) {
@@ -158,7 +159,7 @@ class Interleaving {
     this.#checkAdmitted(plan);
     if (kind === 'prefill') this.#checkPrefill(plan);
     else expect([firstSlot, width, plan.scoring]).toEqual([0, 1, 'last']);
-    this.#lastKind = kind;
+    this.#prefilled = kind === 'decode' ? 0 : this.#prefilled + rows.length * width;
   }
 
   #checkPrefill({ rows, width, scoring }: StepPlan): void {
@@ -178,8 +179,11 @@ class Interleaving {
     }
     if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
     const decoding = this.#scheduler.running - rows.length;
-    const stalls = this.#lastKind === 'prefill' && decoding > 0;
-    expect(stalls, 'two prefills in a row').toBe(false);
+    if (decoding === 0) return;
+    const stalled = this.#prefilled + rows.length * width;
+    expect(stalled, 'tokens before those that decode go on').toBeLessThanOrEqual(
+      this.#limits.prefillChunk,
+    );
   }
 
   /** Nobody starts before everyone of a better claim has; everyone begins with what it was given. */

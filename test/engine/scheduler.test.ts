@@ -214,7 +214,6 @@ describe('Scheduler', () => {
     scheduler.submit(sequenceRequest(0));
     step(scheduler);
     scheduler.submit(sequenceRequest(1));
-    step(scheduler);
     expect(scheduler.fail(mustPlan(scheduler)).map(({ request }) => request.id)).toEqual([1]);
     expect(idsOf(mustPlan(scheduler))).toEqual([0]);
   });

@@ -2,7 +2,8 @@
 // npx tsx scripts/bench/attention.ts --folder scripts/out/bench/int8
 import { parseArgs } from 'node:util';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
-import type { Policy, PolicyRow } from '../../src/policy/policy.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import type { PolicyRow } from '../../src/policy/policy-row.ts';
 import type { StepBatch } from '../../src/policy/step-batch.ts';
 import { table } from './markdown.ts';
 import { randomPrompt } from './prompts.ts';

@@ -1,6 +1,5 @@
 // Telemetry: in each step, whether the value model moved the best token of one row. One row, so that a step costs at most one
 // more pass over the vocabulary whatever its batch; the rows take turns, so that the share over many steps is that of all.
-import { movesArgmax } from '../policy/argmax.ts';
 import type { PolicyStep } from '../policy/policy.ts';
 import { lastScored } from '../policy/step-batch.ts';
 import type { StepPlan } from './scheduler.ts';
@@ -14,6 +13,6 @@ export class ArgmaxProbe {
     this.#turn += 1;
     const row = plan.rows[index];
     if (row === undefined || !row.needsValue || (tokens[index] ?? -1) < 0) return null;
-    return movesArgmax(scores, lastScored(plan, row, index));
+    return scores.movesArgmax(lastScored(plan, row, index));
   }
 }

@@ -10,6 +10,7 @@ import { StepEvents } from './step-events.ts';
 interface StepResult {
   readonly events: readonly SequenceEvent[];
   readonly movesArgmax: boolean | null;
+  readonly hostBytes: number;
   readonly error: string | null;
 }
 
@@ -51,7 +52,7 @@ export class EngineLoop {
       admittedTokens: admitted.reduce((sum, { length }) => sum + length, 0),
       cachedTokens: admitted.reduce((sum, { cached }) => sum + cached, 0),
     };
-    const { events, movesArgmax, error } = this.#run(plan);
+    const { events, movesArgmax, hostBytes, error } = this.#run(plan);
     const durationMs = performance.now() - startMs;
     const report = {
       kind,
@@ -60,6 +61,7 @@ export class EngineLoop {
       ...admission,
       usesValue: usesValue(rows),
       movesArgmax,
+      hostBytes,
       durationMs,
       ...(error === null ? {} : { error }),
     };
@@ -84,13 +86,14 @@ export class EngineLoop {
       return {
         events,
         movesArgmax: null,
+        hostBytes: 0,
         error: error instanceof Error ? error.message : String(error),
       };
     }
     const movesArgmax = this.#argmaxProbe.look(plan, result);
     const outcomes = this.#scheduler.commit(plan, result.tokens);
     const events = this.#stepEvents.of(plan, outcomes, result.scores);
-    return { events, movesArgmax, error: null };
+    return { events, movesArgmax, hostBytes: result.scores.hostBytes, error: null };
   }
 }
 

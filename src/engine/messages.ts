@@ -146,6 +146,8 @@ export interface StepReport {
   readonly usesValue: boolean;
   /** Whether the value model moved the best token of one row that was looked at; null where none was. */
   readonly movesArgmax: boolean | null;
+  /** What came from a device to the host, of scores and draws; 0 on the CPU. */
+  readonly hostBytes: number;
   readonly durationMs: number;
   /** Why the run failed, for the log; its sequences have ended with reason `error`. */
   readonly error?: string;

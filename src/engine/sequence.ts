@@ -1,6 +1,6 @@
 // A request on its way through the engine: its tokens and how far each has come. The scheduler alone changes it.
 import { needsValue, type StepWeights, samplingUnder, stepWeights } from '../policy/parameters.ts';
-import type { PolicyRow } from '../policy/policy.ts';
+import type { PolicyRow } from '../policy/policy-row.ts';
 import { ScoreEdits } from '../policy/score-edits.ts';
 import { TokenMask } from '../policy/token-mask.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';

@@ -1,6 +1,5 @@
 // Turns what a step did into the events its sequences' readers see.
-import type { StepScores } from '../policy/step-outputs.ts';
-import { topTokens } from '../policy/top-tokens.ts';
+import type { StepScores } from '../policy/step-scores.ts';
 import type { DrawnToken, RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
 import type { Outcome, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -62,11 +61,12 @@ function describeDraw(
 ): DrawnToken {
   const { request, needsValue } = sequence;
   const { logprob, top, kl } = tokenLogprobs(tokenId, position, sequence, scores);
+  const { behaviorLogprob, valueProb } = scores.rate(position, tokenId);
   return {
     tokenId,
     logprob,
-    behaviorLogprob: valueAt(scores.behaviorLogprobs[position], tokenId),
-    value: needsValue ? valueAt(scores.valueProbs[position], tokenId) : null,
+    behaviorLogprob,
+    value: needsValue ? valueProb : null,
     kl,
     ...(request.topLogprobs === null ? {} : { top }),
   };
@@ -78,23 +78,14 @@ function tokenLogprobs(
   { request: { topLogprobs, details }, needsValue }: Sequence,
   scores: StepScores,
 ): TokenLogprobs {
-  const row = scores.scores[position];
-  const logNormalizer = valueAt(scores.logNormalizer, position);
+  const logNormalizer = scores.logNormalizer(position);
   const rate = (id: number): RatedToken => {
-    const rated = { tokenId: id, logprob: valueAt(row, id) - logNormalizer };
-    if (!details) return rated;
-    const behaviorLogprob = valueAt(scores.behaviorLogprobs[position], id);
-    const value = valueAt(scores.valueProbs[position], id);
-    return { ...rated, details: { behaviorLogprob, value } };
+    const { score, behaviorLogprob, valueProb } = scores.rate(position, id);
+    const rated = { tokenId: id, logprob: score - logNormalizer };
+    return details ? { ...rated, details: { behaviorLogprob, value: valueProb } } : rated;
   };
-  const ids = topLogprobs !== null && row ? topTokens(row, topLogprobs) : [];
+  const ids = topLogprobs === null ? [] : scores.top(position, topLogprobs);
   // Without the value model π̂ is π_φ, and what the graph gives is rounding.
-  const kl = needsValue ? valueAt(scores.kl, position) : 0;
+  const kl = needsValue ? scores.kl(position) : 0;
   return { ...rate(tokenId), top: ids.map(rate), kl };
-}
-
-function valueAt(values: Float32Array | undefined, index: number): number {
-  const value = values?.[index];
-  if (value === undefined) throw new Error(`The step has no score ${index}.`);
-  return value;
 }

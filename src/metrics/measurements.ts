@@ -39,6 +39,7 @@ export interface StepMeasurement {
   readonly tokens: number;
   readonly usesValue: boolean;
   readonly movesArgmax: boolean | null;
+  readonly hostBytes: number;
   readonly durationMs: number;
   readonly admittedTokens: number;
   readonly cachedTokens: number;

@@ -140,6 +140,10 @@ export function createPolicyMetrics(
     'argmax_moved_total',
     'Of those, tokens for which the value model made another token the most probable.',
   );
+  const hostBytes = counter(
+    'device_to_host_bytes_total',
+    'What steps brought from a device to the host, of scores and draws; none on the CPU.',
+  );
 
   return (model: string) => {
     const own = { model };
@@ -186,6 +190,7 @@ export function createPolicyMetrics(
         stepDuration.observe({ model, kind, models }, step.durationMs / 1000);
         prefixQueries.inc(own, step.admittedTokens);
         prefixHits.inc(own, step.cachedTokens);
+        hostBytes.inc(own, step.hostBytes);
         if (movesArgmax !== null) argmaxCompared.inc(own);
         if (movesArgmax === true) argmaxMoved.inc(own);
         ownVllm?.stepTaken(step);

@@ -1,6 +1,13 @@
-// The tensor element types the step graph uses, with ONNX Runtime's numbers for them.
+// The tensor element types our graphs use, with ONNX Runtime's numbers for them.
 
-export type ElementType = 'float32' | 'int32' | 'int64' | 'bool' | 'float16' | 'bfloat16';
+export type ElementType =
+  | 'float32'
+  | 'float64'
+  | 'int32'
+  | 'int64'
+  | 'bool'
+  | 'float16'
+  | 'bfloat16';
 
 /** Values of ONNXTensorElementDataType. */
 const codes: Record<ElementType, number> = {
@@ -9,11 +16,13 @@ const codes: Record<ElementType, number> = {
   int64: 7,
   bool: 9,
   float16: 10,
+  float64: 11,
   bfloat16: 16,
 };
 
 const byteSizes: Record<ElementType, number> = {
   float32: 4,
+  float64: 8,
   int32: 4,
   int64: 8,
   bool: 1,

@@ -5,13 +5,17 @@ import { type Device, deviceName, parseDevice } from '../onnx/device.ts';
 import { Runtime } from '../onnx/runtime.ts';
 import { Session } from '../onnx/session.ts';
 import { Memory } from '../onnx/tensor.ts';
+import { DeviceScores } from './device-scores.ts';
 import { checkGraph } from './graph-contract.ts';
+import { HostScores } from './host-scores.ts';
 import { KvCache } from './kv-cache.ts';
 import type { PolicyManifest } from './manifest.ts';
 import { Policy } from './policy.ts';
 import { readManifest, verifyFiles } from './policy-files.ts';
+import { Sampler } from './sample.ts';
 import { StepGraph } from './step-graph.ts';
-import type { StepCapacity } from './step-inputs.ts';
+import { type StepCapacity, StepInputs } from './step-inputs.ts';
+import { StepOutputs } from './step-outputs.ts';
 
 /** Attention in one piece keeps a weight for each token of a run and each before it: 8 MiB a head at the most. */
 const mostAttentionWeights = 2 ** 21;
@@ -26,6 +30,8 @@ export interface PolicySettings {
   /** Tokens a slot holds; null takes the manifest's. */
   readonly maxLength: number | null;
   readonly capacity: StepCapacity;
+  /** Null leaves scores that are on a device there. On the host they can be read either way, which only tests choose. */
+  readonly readsScoresInPlace?: boolean;
 }
 
 export function loadPolicy(settings: PolicySettings): Policy {
@@ -54,17 +60,22 @@ export function loadPolicy(settings: PolicySettings): Policy {
     const host = own(new Memory(runtime, { kind: 'cpu' }, session));
     const memory = device.kind === 'cpu' ? host : own(new Memory(runtime, device, session));
     const cache = own(new KvCache(memory, manifest, capacity.sequences, maxLength));
+    const inputs = own(new StepInputs(host, capacity));
+    const outputs = own(new StepOutputs(memory, capacity.scored, manifest.vocab_size));
+    const sampler = new Sampler(manifest.vocab_size);
+    const scores =
+      (settings.readsScoresInPlace ?? memory.isHost)
+        ? new HostScores(outputs, sampler)
+        : own(new DeviceScores(memory, host, outputs, sampler));
+    const readsInputsInPlace = memory.isHost;
     const graph = own(
-      new StepGraph(session, cache, host, {
-        capacity,
-        vocabularySize: manifest.vocab_size,
-        readsHostInputs: memory.isHost,
-      }),
+      new StepGraph({ session, cache, capacity, inputs, readsInputsInPlace, outputs, scores }),
     );
     return new Policy({
       manifest,
       cache,
       graph,
+      sampler,
       maxSequences: capacity.sequences,
       device: deviceName(device),
       release,

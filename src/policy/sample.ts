@@ -70,6 +70,26 @@ export class Sampler {
     return kept.pick(draw);
   }
 
+  /**
+   * The same draw where `scores` are only the highest of a row, in its order, among them all that truncation keeps.
+   * `mass` is what the whole row weighs.
+   */
+  sampleBest(
+    scores: Float32Array,
+    highest: number,
+    { temperature, topK, topP, minP }: Truncation,
+    mass: number,
+    draw: number,
+  ): number {
+    const kept = this.#shortlist;
+    kept.begin(scores, highest, stepsPerScore(temperature), reservedScore);
+    kept.gather(0, scores.length);
+    if (topK > 0) kept.keepCount(topK);
+    if (topP < 1) kept.keepMass(topP * (topK > 0 ? kept.mass : mass));
+    if (minP > 0) kept.keepWeights(minP);
+    return kept.pick(draw);
+  }
+
   /** Fills the runs' masses; returns their sum. */
   #weigh(): number {
     const runMasses = this.#runMasses;

@@ -1,70 +1,50 @@
-// What a run leaves for each position it scored: host memory, overwritten by the next run.
+// Where a run of the step graph writes what it found: rows over the vocabulary and numbers, for each position it scores.
 import type { ElementType } from '../onnx/element-type.ts';
-import type { Memory } from '../onnx/tensor.ts';
+import type { Memory, Tensor } from '../onnx/tensor.ts';
 import type { NamedTensor } from './step-inputs.ts';
 
-/** Indexed by scored position, in the order of the batch's rows. */
-export interface StepScores {
-  /** behaviorWeight · log π_φ + β · q over the vocabulary; `reservedScore` where no policy may go. */
-  readonly scores: readonly Float32Array[];
-  /** log π_φ over the vocabulary. */
-  readonly behaviorLogprobs: readonly Float32Array[];
-  /** p_θ over the vocabulary; means nothing for a row that does not need the value model. */
-  readonly valueProbs: readonly Float32Array[];
-  /** log Σ exp(scores): scores minus this is log π̂. */
-  readonly logNormalizer: Float32Array;
-  /** KL(π̂ ‖ π_φ) in nats, to rounding. */
-  readonly kl: Float32Array;
-  /** The token of the highest score, the lowest id of equals; every second word (int64, low word first). */
-  readonly argmaxWords: Int32Array;
+const rows = ['scores', 'behavior_logprobs', 'value_probs'] as const;
+const numbers = { log_normalizer: 'float32', kl: 'float32', argmax: 'int64' } as const;
+
+export type RowOutput = (typeof rows)[number];
+export type StepOutput = RowOutput | keyof typeof numbers;
+
+export function isStepOutput(name: string): name is StepOutput {
+  return (rows as readonly string[]).includes(name) || name in numbers;
 }
 
-export class StepOutputs implements StepScores {
-  readonly scores: readonly Float32Array[];
-  readonly behaviorLogprobs: readonly Float32Array[];
-  readonly valueProbs: readonly Float32Array[];
-  readonly logNormalizer: Float32Array;
-  readonly kl: Float32Array;
-  readonly argmaxWords: Int32Array;
-  readonly #vocabularySize: number;
-  readonly #tensors: NamedTensor[] = [];
+export class StepOutputs {
+  readonly vocabularySize: number;
+  /** Positions there is room for. */
+  readonly scored: number;
+  readonly #tensors = new Map<StepOutput, Tensor>();
 
-  constructor(host: Memory, scored: number, vocabularySize: number) {
-    this.#vocabularySize = vocabularySize;
-    const allocate = (name: string, type: ElementType, shape: readonly number[]): ArrayBuffer => {
-      const tensor = host.allocate(type, shape);
-      this.#tensors.push({ name, tensor });
-      return tensor.hostBuffer();
-    };
-    const allocateRows = (name: string): Float32Array[] => {
-      const buffer = allocate(name, 'float32', [scored, vocabularySize]);
-      return Array.from(
-        { length: scored },
-        (_, row) =>
-          new Float32Array(
-            buffer,
-            row * vocabularySize * Float32Array.BYTES_PER_ELEMENT,
-            vocabularySize,
-          ),
-      );
-    };
-    this.scores = allocateRows('scores');
-    this.behaviorLogprobs = allocateRows('behavior_logprobs');
-    this.valueProbs = allocateRows('value_probs');
-    this.logNormalizer = new Float32Array(allocate('log_normalizer', 'float32', [scored]));
-    this.kl = new Float32Array(allocate('kl', 'float32', [scored]));
-    this.argmaxWords = new Int32Array(allocate('argmax', 'int64', [scored]));
+  constructor(memory: Memory, scored: number, vocabularySize: number) {
+    this.scored = scored;
+    this.vocabularySize = vocabularySize;
+    for (const name of rows) {
+      this.#tensors.set(name, memory.allocate('float32', [scored, vocabularySize]));
+    }
+    for (const [name, type] of Object.entries(numbers) as [keyof typeof numbers, ElementType][]) {
+      this.#tensors.set(name, memory.allocate(type, [scored]));
+    }
   }
 
-  /** Views of the outputs' first `scored` rows; released by the caller. */
+  tensor(name: StepOutput): Tensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw new Error(`A step has no output "${name}".`);
+    return tensor;
+  }
+
+  /** Views of the first `scored` positions; released by the caller. */
   views(scored: number): NamedTensor[] {
-    return this.#tensors.map(({ name, tensor }) => ({
+    return [...this.#tensors].map(([name, tensor]) => ({
       name,
-      tensor: tensor.view(0, tensor.shape.length === 2 ? [scored, this.#vocabularySize] : [scored]),
+      tensor: tensor.view(0, [scored, ...tensor.shape.slice(1)]),
     }));
   }
 
   release(): void {
-    for (const { tensor } of this.#tensors) tensor.release();
+    for (const tensor of this.#tensors.values()) tensor.release();
   }
 }

@@ -3,13 +3,13 @@ import { EngineLoop } from '../../src/engine/loop.ts';
 import type { FromWorker, SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
 import { Scheduler } from '../../src/engine/scheduler.ts';
 import { editParameters, parity, seedWords } from '../policy/parity.ts';
-import { loadTinyPolicy, tinySettings } from '../policy/tiny-policy.ts';
+import { loadTinyPolicy, tinySettings, waysToRead } from '../policy/tiny-policy.ts';
 import { finishOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
 
 const { sequences: maxSequences } = tinySettings.capacity;
 
-describe('EngineLoop, on the tiny policy', () => {
-  const policy = loadTinyPolicy();
+describe.each(waysToRead)('EngineLoop, on the tiny policy whose scores are read %s', (_, way) => {
+  const policy = loadTinyPolicy(way);
   afterAll(() => policy.release());
 
   /** Submits everything at once, steps until nothing is left, and sorts the events by sequence. */

@@ -47,7 +47,7 @@ function use(metrics: Metrics): void {
   tiny.answerEnded(ANSWER);
   tiny.promptEnded([ANSWER, { ...ANSWER, outcome: 'stop', completionTokens: 3 }]);
   metrics.loopLagged('engine', 0.002);
-  const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3 };
+  const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3, hostBytes: 64 };
   tiny.stepTaken({
     ...step,
     kind: 'prefill',
@@ -99,6 +99,10 @@ describe('the metrics', () => {
     const steps = (models: string) =>
       value(`qsft_step_duration_seconds_count{model="tiny",kind="decode",models="${models}"}`);
     expect([steps('both'), steps('behavior')]).toEqual([1, 1]);
+  });
+
+  it('add up what came from a device', () => {
+    expect(value('qsft_device_to_host_bytes_total{model="tiny"}')).toBe(3 * 64);
   });
 
   it('tell betas of thousands apart', () => {

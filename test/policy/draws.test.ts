@@ -10,8 +10,8 @@ import {
 import { reservedScore } from '../../src/policy/reserved-score.ts';
 import type { Truncation } from '../../src/policy/sample.ts';
 import { ScoreEdits } from '../../src/policy/score-edits.ts';
-import { keptWeights } from './sampling-cases.ts';
-import { loadTinyPolicy, policyRow, rowAt } from './tiny-policy.ts';
+import { chiSquared, keptWeights } from './sampling-cases.ts';
+import { loadTinyPolicy, policyRow, scoresAt, waysToRead } from './tiny-policy.ts';
 
 const promptIds = [4, 10, 11, 12, 10];
 const answerIds = [20, 11, 20];
@@ -87,8 +87,9 @@ function editNaively(scores: Float32Array, { edits }: Settings): Float32Array {
   });
 }
 
-describe('tokens drawn from the tiny policy', () => {
+describe.each(waysToRead)('tokens drawn from the tiny policy, scores read %s', (_, way) => {
   const policy = loadTinyPolicy({
+    ...way,
     capacity: { sequences: rowsAtOnce, tokens: rowsAtOnce * tokens.length, scored: rowsAtOnce },
   });
   afterAll(() => policy.release());
@@ -114,40 +115,10 @@ describe('tokens drawn from the tiny policy', () => {
         for (const token of step.tokens.subarray(0, rowsAtOnce)) {
           counts.set(token, (counts.get(token) ?? 0) + 1);
         }
-        scores = rowAt(step.scores.scores, 0);
+        scores = scoresAt(step.scores, 0);
       }
       const kept = keptWeights(editNaively(scores, mixture), truncation);
       expect(chiSquared(kept, counts)).toBeLessThan(1);
     },
   );
 });
-
-/** The statistic, relative to what 1 of 10,000 exact samples exceeds. */
-function chiSquared(weights: readonly number[], counts: ReadonlyMap<number, number>): number {
-  const draws = rowsAtOnce * runs;
-  const mass = weights.reduce((sum, weight) => sum + weight, 0);
-  let statistic = 0;
-  let freedom = -1;
-  let rare = 0;
-  let rareCount = 0;
-  for (const [token, weight] of weights.entries()) {
-    const count = counts.get(token) ?? 0;
-    if (weight === 0) expect(count, `token ${token}, which is not kept`).toBe(0);
-    const expected = (draws * weight) / mass;
-    if (expected < 5) {
-      rare += expected;
-      rareCount += count;
-      continue;
-    }
-    statistic += (count - expected) ** 2 / expected;
-    freedom += 1;
-  }
-  if (rare >= 5) {
-    statistic += (rareCount - rare) ** 2 / rare;
-    freedom += 1;
-  }
-  expect(freedom, 'tokens that are not rare').toBeGreaterThan(3);
-  // Wilson and Hilferty's normal form of χ².
-  const spread = 2 / (9 * freedom);
-  return statistic / (freedom * (1 - spread + 3.72 * Math.sqrt(spread)) ** 3);
-}

@@ -1,7 +1,9 @@
 // Rows to sample from, and the definition of sampling word for word, with sorts and copies.
 import fc from 'fast-check';
+import { expect } from 'vitest';
 import { reservedScore } from '../../src/policy/reserved-score.ts';
 import type { Truncation } from '../../src/policy/sample.ts';
+import { uniform } from '../../src/policy/uniform.ts';
 
 const smallestNormal = 2 ** -1022;
 
@@ -48,6 +50,47 @@ export function sampleNaively(scores: Float32Array, truncation: Truncation, draw
   const masses = cumulativeSums(weights);
   const chosen = masses.findIndex((mass) => mass > draw * (masses.at(-1) ?? 0));
   return chosen >= 0 ? chosen : weights.findLastIndex((weight) => weight > 0);
+}
+
+/** The statistic, relative to what 1 of 10,000 exact samples exceeds. */
+export function chiSquared(
+  weights: readonly number[],
+  counts: ReadonlyMap<number, number>,
+): number {
+  const draws = [...counts.values()].reduce((sum, count) => sum + count, 0);
+  const mass = weights.reduce((sum, weight) => sum + weight, 0);
+  let statistic = 0;
+  let freedom = -1;
+  let rare = 0;
+  let rareCount = 0;
+  for (const [token, weight] of weights.entries()) {
+    const count = counts.get(token) ?? 0;
+    if (weight === 0) expect(count, `token ${token}, which is not kept`).toBe(0);
+    const expected = (draws * weight) / mass;
+    if (expected < 5) {
+      rare += expected;
+      rareCount += count;
+      continue;
+    }
+    statistic += (count - expected) ** 2 / expected;
+    freedom += 1;
+  }
+  if (rare >= 5) {
+    statistic += (rareCount - rare) ** 2 / rare;
+    freedom += 1;
+  }
+  expect(freedom, 'tokens that are not rare').toBeGreaterThan(3);
+  // Wilson and Hilferty's normal form of χ².
+  const spread = 2 / (9 * freedom);
+  return statistic / (freedom * (1 - spread + 3.72 * Math.sqrt(spread)) ** 3);
+}
+
+/** A row of this size, of normal scores with deviation 2. */
+export function normalScores(size: number): Float32Array {
+  return Float32Array.from({ length: size }, (_, id) => {
+    const radius = Math.sqrt(-2 * Math.log(1 - uniform([5, 0], 0, id)));
+    return 2 * radius * Math.cos(2 * Math.PI * uniform([5, 0], 1, id));
+  });
 }
 
 /** Rows of several runs; eighths make ties common, and some tokens are reserved. */

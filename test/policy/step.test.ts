@@ -1,15 +1,22 @@
 import { afterAll, describe, expect, it } from 'vitest';
-import { movesArgmax } from '../../src/policy/argmax.ts';
 import { stepWeights } from '../../src/policy/parameters.ts';
-import type { PolicyRow } from '../../src/policy/policy.ts';
+import type { PolicyRow } from '../../src/policy/policy-row.ts';
 import { parity } from './parity.ts';
-import { largestDifference, loadTinyPolicy, policyRow, rowAt, scoresAfter } from './tiny-policy.ts';
+import {
+  largestDifference,
+  loadTinyPolicy,
+  policyRow,
+  ratingsAt,
+  scoresAfter,
+  scoresAt,
+  waysToRead,
+} from './tiny-policy.ts';
 
 const tolerance = 1e-5;
 const prompt = [4, 10, 11, 12, 13, 44];
 
-describe('a step of the policy', () => {
-  const policy = loadTinyPolicy();
+describe.each(waysToRead)('a step of the policy, its scores read %s', (_, way) => {
+  const policy = loadTinyPolicy(way);
   afterAll(() => policy.release());
 
   it('gives the distributions of the Python reference', () => {
@@ -18,21 +25,23 @@ describe('a step of the policy', () => {
         // As for a request of β 0 that asks what the value model says.
         const row = { ...policyRow(prompt_ids, 0, stepWeights(expected, 0, 1)), needsValue: true };
         const width = prompt_ids.length;
-        const { scores } = policy.step({ firstSlot: 1, rows: [row], width, scoring: 'last' });
+        const batch = { firstSlot: 1, rows: [row], width, scoring: 'last' } as const;
+        const { scores, tokens } = policy.step(batch);
         // β multiplies the rounding of p_θ, in which PyTorch and ONNX Runtime differ.
         const rounding = 5e-5 + 1e-6 * expected.beta;
-        expect(Math.abs((scores.kl[0] ?? NaN) - expected.kl)).toBeLessThan(rounding);
-        expect(scores.argmaxWords[0]).toBe(expected.argmax);
-        const logNormalizer = scores.logNormalizer[0] ?? NaN;
+        const logNormalizer = scores.logNormalizer(0);
+        expect(Math.abs(scores.kl(0) - expected.kl)).toBeLessThan(rounding);
+        expect(tokens[0]).toBe(expected.argmax);
         expect(Math.abs(logNormalizer - expected.log_normalizer)).toBeLessThan(rounding);
-        const behavior = rowAt(scores.behaviorLogprobs, 0);
-        expect(movesArgmax(scores, 0)).toBe(
+        const behavior = ratingsAt(scores, 0, 'behaviorLogprob');
+        expect(scores.movesArgmax(0)).toBe(
           behavior[expected.argmax] !== behavior.reduce((a, b) => Math.max(a, b)),
         );
-        const logprobs = rowAt(scores.scores, 0).map((score) => score - logNormalizer);
+        const logprobs = scoresAt(scores, 0).map((score) => score - logNormalizer);
         expectCloseWhereKnown(logprobs, expected.logprobs, rounding);
-        expectCloseWhereKnown(rowAt(scores.behaviorLogprobs, 0), behavior_logprobs);
-        expectCloseWhereKnown(rowAt(scores.valueProbs, 0), value_probs);
+        expectCloseWhereKnown(behavior, behavior_logprobs);
+        expectCloseWhereKnown(ratingsAt(scores, 0, 'valueProb'), value_probs);
+        expect(ratingsAt(scores, 0, 'score')).toEqual(scoresAt(scores, 0));
       }
     }
   });
@@ -47,7 +56,7 @@ describe('a step of the policy', () => {
       width: 1,
       scoring: 'last',
     });
-    expect(largestDifference(rowAt(scores.scores, 0), whole)).toBeLessThan(tolerance);
+    expect(largestDifference(scoresAt(scores, 0), whole)).toBeLessThan(tolerance);
   });
 
   it('decodes sequences of different lengths in one batch, after a padded prefill', () => {
@@ -56,7 +65,7 @@ describe('a step of the policy', () => {
     policy.step({ firstSlot: 0, rows: prompts, width: prompt.length - 1, scoring: 'last' });
     const rows = sequences.map((tokens) => policyRow(tokens, tokens.length - 1));
     const { scores } = policy.step({ firstSlot: 0, rows, width: 1, scoring: 'last' });
-    const batched = sequences.map((_, index) => rowAt(scores.scores, index));
+    const batched = sequences.map((_, index) => scoresAt(scores, index));
     for (const [index, tokens] of sequences.entries()) {
       const alone = scoresAfter(policy, tokens, 3);
       expect(largestDifference(batched[index] ?? alone, alone)).toBeLessThan(tolerance);
@@ -73,7 +82,7 @@ describe('a step of the policy', () => {
       width: 2,
       scoring: 'last',
     });
-    expect(largestDifference(rowAt(scores.scores, 0), whole)).toBeLessThan(tolerance);
+    expect(largestDifference(scoresAt(scores, 0), whole)).toBeLessThan(tolerance);
   });
 
   it('goes on in two slots that have changed places', () => {
@@ -85,7 +94,7 @@ describe('a step of the policy', () => {
     const rows = [other, prompt].map((tokens) => policyRow(tokens, tokens.length - 1));
     const { scores } = policy.step({ firstSlot: 1, rows, width: 1, scoring: 'last' });
     for (const [index, scored] of expected.entries()) {
-      expect(largestDifference(rowAt(scores.scores, index), scored)).toBeLessThan(tolerance);
+      expect(largestDifference(scoresAt(scores, index), scored)).toBeLessThan(tolerance);
     }
   });
 
@@ -96,7 +105,7 @@ describe('a step of the policy', () => {
       width: prompt.length,
       scoring: 'every',
     });
-    const every = prompt.map((_, index) => rowAt(scores.scores, index));
+    const every = prompt.map((_, index) => scoresAt(scores, index));
     for (const [index, row] of every.entries()) {
       const prefix = scoresAfter(policy, prompt.slice(0, index + 1), 1);
       expect(largestDifference(row, prefix)).toBeLessThan(tolerance);
@@ -111,7 +120,7 @@ describe('a step of the policy', () => {
           const rows = Array.from({ length: count }, () => policyRow(prompt));
           const batch = { firstSlot: slot, rows, width: prompt.length, scoring: 'last' } as const;
           const { scores } = policy.step(batch);
-          const last = rowAt(scores.scores, count - 1);
+          const last = scoresAt(scores, count - 1);
           expect(largestDifference(last, whole)).toBeLessThan(tolerance);
         }
       }
@@ -125,9 +134,10 @@ describe('a step of the policy', () => {
       const batch = { firstSlot: 0, rows: [row], width: prompt.length, scoring: 'last' } as const;
       const { scores } = policy.step(batch);
       return {
-        ...{ scores: rowAt(scores.scores, 0), behavior: rowAt(scores.behaviorLogprobs, 0) },
-        ...{ logNormalizer: scores.logNormalizer[0], argmax: scores.argmaxWords[0] },
-        valueMass: rowAt(scores.valueProbs, 0).reduce((sum, value) => sum + value, 0),
+        scores: scoresAt(scores, 0),
+        behavior: ratingsAt(scores, 0, 'behaviorLogprob'),
+        logNormalizer: scores.logNormalizer(0),
+        valueMass: ratingsAt(scores, 0, 'valueProb').reduce((sum, value) => sum + value, 0),
       };
     };
     const { valueMass: mass, ...expected } = run({ ...idle, needsValue: true });
@@ -146,9 +156,7 @@ describe('a step of the policy', () => {
     policy.step({ firstSlot: 2, rows, width: changed.length, scoring: 'last' });
     policy.step({ firstSlot: 2, rows: [policyRow(prompt, 4, idle)], width: 1, scoring: 'last' });
     const last = { firstSlot: 2, rows: [policyRow(prompt, 5)], width: 1, scoring: 'last' } as const;
-    expect(largestDifference(rowAt(policy.step(last).scores.scores, 0), whole)).toBeLessThan(
-      tolerance,
-    );
+    expect(largestDifference(scoresAt(policy.step(last).scores, 0), whole)).toBeLessThan(tolerance);
   });
 
   it('draws no token for a row that has more prompt to run', () => {

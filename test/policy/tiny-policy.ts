@@ -2,7 +2,9 @@
 import { fileURLToPath } from 'node:url';
 import { loadPolicy, type PolicySettings } from '../../src/policy/load-policy.ts';
 import type { StepWeights } from '../../src/policy/parameters.ts';
-import type { Policy, PolicyRow } from '../../src/policy/policy.ts';
+import type { Policy } from '../../src/policy/policy.ts';
+import type { PolicyRow } from '../../src/policy/policy-row.ts';
+import type { StepScores, TokenRating } from '../../src/policy/step-scores.ts';
 
 export const tinyPolicyFolder = fileURLToPath(new URL('../fixtures/tiny-policy', import.meta.url));
 
@@ -43,15 +45,32 @@ export function policyRow(
 export function scoresAfter(policy: Policy, tokens: readonly number[], slot = 0): Float32Array {
   const rows = [policyRow(tokens)];
   const { scores } = policy.step({ firstSlot: slot, rows, width: tokens.length, scoring: 'last' });
-  return rowAt(scores.scores, 0);
+  return scoresAt(scores, 0);
 }
 
-/** A copy: the row itself is overwritten by the next run. */
-export function rowAt(rows: readonly Float32Array[], index: number): Float32Array {
-  const row = rows[index];
-  if (!row) throw new Error(`no row ${index}`);
-  return Float32Array.from(row);
+export const tinyVocabulary = 58;
+
+/** A copy: the next run overwrites what is there. */
+export function scoresAt(scores: StepScores, position: number): Float32Array {
+  const row = new Float32Array(tinyVocabulary);
+  scores.copyScores(position, row);
+  return row;
 }
+
+/** What a position says of every token. */
+export function ratingsAt(
+  scores: StepScores,
+  position: number,
+  name: keyof TokenRating,
+): Float32Array {
+  return Float32Array.from({ length: tinyVocabulary }, (_, id) => scores.rate(position, id)[name]);
+}
+
+/** Both ways in which a step's scores are read: as on the host, and as on a device, but run by the CPU. */
+export const waysToRead = [
+  ['where they are', { readsScoresInPlace: true }],
+  ['by a graph, as on a device', { readsScoresInPlace: false }],
+] as const;
 
 export function largestDifference(a: Float32Array, b: Float32Array): number {
   return a.reduce((most, value, index) => Math.max(most, Math.abs(value - (b[index] ?? NaN))), 0);

@@ -40,10 +40,12 @@ export interface AppServices {
   readonly tracing: Tracing | null;
 }
 
+const JSON_TYPE = { 'content-type': 'application/json' };
+
 export function createApp(services: AppServices): Hono<AppEnv> {
   const { catalog, metrics, logger, drain, limits } = services;
   const app = new Hono<AppEnv>();
-  const document = openApiDocument(limits);
+  const document = JSON.stringify(openApiDocument(limits));
 
   function reportFailure(error: unknown, context: Context<AppEnv>): void {
     const reason = rejectionReason(error);
@@ -91,7 +93,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/health/ready', ready(catalog, drain));
   app.get('/health/startup', startup(catalog));
   app.get('/metrics', metricsText(metrics));
-  app.get('/openapi.json', (context) => context.json(document));
+  app.get('/openapi.json', (context) => context.body(document, 200, JSON_TYPE));
 
   app.notFound((context) => errorResponse(noRoute(context)));
   app.onError((error, context) => refuse(error, context));

@@ -5,6 +5,7 @@ import { getRequestListener } from '@hono/node-server';
 import { ServerError } from '../errors.ts';
 import { errorResponse } from './error-response.ts';
 import { type ArrivalLimits, answerMalformed } from './malformed-requests.ts';
+import { oneAtATime } from './one-at-a-time.ts';
 import { readTls } from './tls-files.ts';
 
 export interface NodeServerOptions extends ArrivalLimits {
@@ -50,7 +51,8 @@ export function createNodeServer(
     return errorResponse(error);
   };
   // HTTP/1.0 needs no host; requests are not told apart by it.
-  const listener = getRequestListener(fetch, { hostname: 'localhost', errorHandler: refuseTarget });
+  const answer = getRequestListener(fetch, { hostname: 'localhost', errorHandler: refuseTarget });
+  const listener = oneAtATime((request, response) => void answer(request, response));
   const server =
     tls === null
       ? createServer(serverOptions, listener)

@@ -45,6 +45,8 @@ export interface Chat {
   readonly hasTemplate: boolean;
   /** Null where there are no tools. */
   readonly toolFormat: ToolCallFormat | null;
+  /** The prompt that the template makes of a conversation. */
+  encode(conversation: Conversation, signal: AbortSignal): Promise<readonly number[]>;
   /** Like `Generator.start`, for a conversation. */
   start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration>;
 }
@@ -68,18 +70,24 @@ export function createChat(
 ): Chat {
   const format = toolCallFormat(template, toolParser);
 
+  async function encode(
+    conversation: Conversation,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    if (template === null) throw withoutTemplate();
+    const limits = { ...templateLimits, maxCharacters: maxPromptChars };
+    const text = template.render(conversation, limits);
+    // The template has written what begins a text, so the tokenizer must not do so again.
+    return untilAborted(Promise.resolve(tokenizer.encode(text)), signal);
+  }
+
   async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
     const { conversation, parallelToolCalls, forcedCall, strictTools, ...generation } = request;
     if (template === null) throw withoutTemplate();
     const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
     const tools = toolReading(conversation, onlyOneCall, format);
     const constraint = withCalls(request, onlyOneCall, format, formatLimits);
-    const text = template.render(conversation, {
-      ...templateLimits,
-      maxCharacters: maxPromptChars,
-    });
-    // The template has written what begins a text, so the tokenizer must not do so again.
-    const ids = await untilAborted(Promise.resolve(tokenizer.encode(text)), signal);
+    const ids = await encode(conversation, signal);
     const { deltas, ...rest } = await generator.start(
       {
         ...generation,
@@ -96,7 +104,7 @@ export function createChat(
     return { ...rest, pieces: readAnswers(deltas, tools) };
   }
 
-  return { hasTemplate: template !== null, toolFormat: format, start };
+  return { hasTemplate: template !== null, toolFormat: format, encode, start };
 }
 
 function toolCallFormat(

@@ -90,6 +90,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/v1/models/:id', getModel(catalog));
   app.post('/admin/reload', reloadPolicies(catalog));
   app.get('/health/live', live);
+  app.get('/health', ready(catalog, drain));
   app.get('/health/ready', ready(catalog, drain));
   app.get('/health/startup', startup(catalog));
   app.get('/metrics', metricsText(metrics));

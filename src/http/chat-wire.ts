@@ -1,34 +1,26 @@
 // Between OpenAI's words for chats and this project's: the request in, whole answers and chunks out.
 import assert from 'node:assert/strict';
 import type { ChatRequest } from '../generation/chat.ts';
-import type { ConversationMessage, ConversationToolCall } from '../generation/conversation.ts';
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
 import type { GeneratedToken, Usage } from '../generation/request.ts';
 import { toUsage } from './completion-wire.ts';
 import { askedFormat, toConstraint } from './constraint-wire.ts';
+import { toConversation } from './conversation-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
 import type { ChatBody } from './schema/chat-request.ts';
 import type { ChatChunk, ChatCompletion } from './schema/chat-response.ts';
-import { contentText, type MessageBody } from './schema/message-fields.ts';
 import type { ToolChoice } from './schema/tool-fields.ts';
 import { toTokenLogprobs } from './token-logprobs-wire.ts';
-import { toTools, toToolUse } from './tools-wire.ts';
+import { toToolUse } from './tools-wire.ts';
 
 export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft'>;
 
 export function toChatRequest(body: ChatBody, limits: Limits, caller: string | null): ChatRequest {
   const policy = toPolicy(body, limits, caller);
-  const continuesFinalMessage = body.continue_final_message ?? false;
   const functions = (body.tools ?? []).map((tool) => tool.function);
   return {
-    conversation: {
-      messages: body.messages.map((message) => toMessage(message)),
-      tools: body.tool_choice === 'none' ? [] : toTools(functions),
-      continuesFinalMessage,
-      addsGenerationPrompt: body.add_generation_prompt ?? !continuesFinalMessage,
-      variables: body.chat_template_kwargs ?? {},
-    },
+    conversation: toConversation(body),
     parallelToolCalls: body.parallel_tool_calls ?? true,
     ...toToolUse(toolChoice(body.tool_choice), functions),
     choicesPerPrompt: body.n ?? 1,
@@ -44,34 +36,6 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
 
 function toolChoice(choice: ChatBody['tool_choice']): ToolChoice {
   return typeof choice === 'object' && choice !== null ? choice.function : (choice ?? 'auto');
-}
-
-function toMessage(message: MessageBody): ConversationMessage {
-  const calls = message.role === 'assistant' ? (message.tool_calls ?? []) : [];
-  return {
-    role: message.role,
-    content: contentText(message.content ?? message.refusal),
-    ...(message.name == null ? {} : { name: message.name }),
-    ...(message.reasoning_content == null ? {} : { reasoning_content: message.reasoning_content }),
-    ...(calls.length === 0
-      ? {}
-      : { tool_calls: calls.map((call) => toToolCall({ id: call.id, ...call.function })) }),
-    ...(message.tool_call_id == null ? {} : { tool_call_id: message.tool_call_id }),
-  };
-}
-
-/** Templates write arguments as JSON themselves, so they get the object; text that is no JSON stays what it is. */
-export function toToolCall({ id, name, arguments: text }: ToolCall): ConversationToolCall {
-  return { type: 'function', id, function: { name, arguments: parseArguments(text) } };
-}
-
-function parseArguments(text: string): unknown {
-  if (text.trim() === '') return {};
-  try {
-    return JSON.parse(text);
-  } catch {
-    return text;
-  }
 }
 
 interface WholeAnswer {

@@ -11,6 +11,7 @@ import type { AppEnv } from './request-context.ts';
 import { logLine, spanOf } from './request-report.ts';
 
 const ROUTINE_ROUTES: ReadonlySet<string> = new Set([
+  '/health',
   '/health/live',
   '/health/ready',
   '/health/startup',

@@ -127,6 +127,11 @@ export function openApiDocument(limits: Limits): object {
           },
         },
       },
+      '/health': probe(
+        'health',
+        'The same as /health/ready, by the name it has elsewhere.',
+        [200, 503],
+      ),
       '/health/live': probe('live', 'Whether the process answers.', [200]),
       '/health/ready': probe('ready', 'Whether to send it requests.', [200, 503]),
       '/health/startup': probe('startup', 'Whether it has started.', [200, 503]),

@@ -292,7 +292,7 @@ describe('routes', () => {
     expect((await errorOf(model)).message).toContain('There is no model "gpt-4"');
   });
 
-  it.each(['/', '/v1', '/v1/embeddings', '//v1/models', '/V1/models', '/%ff', '/health'])(
+  it.each(['/', '/v1', '/v1/embeddings', '//v1/models', '/V1/models', '/%ff', '/healthz'])(
     'answer %s with an error object',
     async (path) => {
       const { app } = testApp([SHIRE]);

@@ -10,6 +10,7 @@ export type Access = 'open' | 'any-key' | Scope;
 
 /** By the pattern a route is registered with. One that is missing here is for admins. */
 const ACCESS: Readonly<Record<string, Access>> = {
+  '/health': 'open',
   '/health/live': 'open',
   '/health/ready': 'open',
   '/health/startup': 'open',

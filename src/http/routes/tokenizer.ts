@@ -1,8 +1,12 @@
 // The policy's tokenizer over HTTP: what evaluation harnesses cut prompts with.
 import type { Context } from 'hono';
+import type { z } from 'zod';
+import type { ServedPolicy } from '../../catalog/served-policy.ts';
 import { checkVocabulary } from '../../generation/vocabulary.ts';
 import { untilAborted } from '../../until-aborted.ts';
+import { toConversation } from '../conversation-wire.ts';
 import { openRequest, type RequestServices } from '../open-request.ts';
+import { renameFields } from '../rename-fields.ts';
 import type { AppEnv } from '../request-context.ts';
 import {
   type DetokenizeResponse,
@@ -18,11 +22,7 @@ export function tokenize(services: RequestServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const { engine, tokenizer } = policy;
-    const addsSpecialTokens = body.add_special_tokens ?? engine.manifest.adds_special_tokens;
-    const tokens = await untilAborted(
-      Promise.resolve(tokenizer.encode(body.prompt, { addsSpecialTokens })),
-      context.var.abort.signal,
-    );
+    const tokens = await encode(body, policy, context.var.abort.signal);
     const answer: TokenizeResponse = {
       count: tokens.length,
       max_model_len: engine.model.maxLength,
@@ -31,6 +31,22 @@ export function tokenize(services: RequestServices) {
     };
     return nameIgnoredFields(Response.json(answer), ignoredFields);
   };
+}
+
+function encode(
+  body: z.infer<ReturnType<typeof tokenizeRequestSchema>>,
+  { engine, tokenizer, chat }: ServedPolicy,
+  signal: AbortSignal,
+): Promise<readonly number[]> {
+  const { prompt, messages } = body;
+  if (messages != null) {
+    return renameFields({ prompt: 'messages' }, () =>
+      chat.encode(toConversation({ ...body, messages }), signal),
+    );
+  }
+  const addsSpecialTokens = body.add_special_tokens ?? engine.manifest.adds_special_tokens;
+  const tokens = tokenizer.encode(prompt ?? '', { addsSpecialTokens });
+  return untilAborted(Promise.resolve(tokens), signal);
 }
 
 export function detokenize(services: RequestServices) {

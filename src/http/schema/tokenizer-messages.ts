@@ -1,26 +1,42 @@
 // POST /tokenize, POST /detokenize and GET /tokenizer_info, in vLLM's shapes.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { conversationFields, findConversationProblem } from './conversation-fields.ts';
 import { booleanField, integerField, MAX_INT32, textField, wellFormed } from './fields.ts';
 
 const model = textField()
   .nullish()
   .meta({ description: 'Which policy; the first where left out.' });
 
-export function tokenizeRequestSchema({ maxPromptChars }: Limits) {
+export function tokenizeRequestSchema(limits: Limits) {
+  const { maxPromptChars } = limits;
   const rule = `must be a string of at most ${maxPromptChars} characters`;
-  return z.object({
-    model,
-    prompt: wellFormed(z.string(rule).max(maxPromptChars, rule)),
-    add_special_tokens: booleanField().nullish().meta({
-      description:
-        'Put around the text what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as with a prompt.',
-    }),
-    return_token_strs: booleanField().nullish().meta({
-      description: 'Also report each token as text.',
-      default: false,
-    }),
-  });
+  const { messages, ...others } = conversationFields(limits);
+  return z
+    .object({
+      model,
+      prompt: wellFormed(z.string(rule).max(maxPromptChars, rule)).nullish(),
+      messages: messages.nullish().meta({
+        description: 'Instead of a prompt: a conversation, which the chat template makes one.',
+      }),
+      ...others,
+      add_special_tokens: booleanField().nullish().meta({
+        description:
+          'Put around a prompt what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in completions. The template alone begins a conversation.',
+      }),
+      return_token_strs: booleanField().nullish().meta({
+        description: 'Also report each token as text.',
+        default: false,
+      }),
+    })
+    .superRefine(({ prompt, messages: given, ...rules }, context) => {
+      const refuse = (field: string, message: string) =>
+        context.addIssue({ code: 'custom', path: [field], message });
+      if ((prompt == null) === (given == null))
+        refuse('prompt', 'or messages must be given, one of the two');
+      const problem = given == null ? null : findConversationProblem({ messages: given, ...rules });
+      if (problem !== null) refuse(...problem);
+    });
 }
 
 export function detokenizeRequestSchema({ maxPromptChars }: Limits) {

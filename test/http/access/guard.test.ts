@@ -8,7 +8,7 @@ import { testApp } from '../test-app.ts';
 const INFERENCE = 'an-inference-key-0123';
 const ADMIN = 'an-admin-key-01234567';
 const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS', 'PROPFIND'];
-const OPEN = ['/health/live', '/health/ready', '/health/startup'];
+const OPEN = ['/health/live', '/health/ready', '/health/startup', '/health'];
 
 let folder: string;
 let keyFile: string;

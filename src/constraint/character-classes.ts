@@ -12,8 +12,8 @@ import { escaped } from './ebnf.ts';
 import { utf8Ranges } from './utf8-ranges.ts';
 
 const ASCII = characters([0, 0x7f]);
-/** And what may have brackets without being one: texts and comments. */
-const CLASS = /"(?:[^"\\]|\\.)*"|#[^\n]*|\[(\^?)((?:[^\]\\\n]|\\.)*)\]/gsu;
+/** And what may have brackets without being one: texts and comments. How often a class is counted to come is part of it. */
+const CLASS = /"(?:[^"\\]|\\.)*"|#[^\n]*|(\[(\^?)((?:[^\]\\\n]|\\.)*)\])(?:\{(\d+)(,?)(\d*)\})?/gsu;
 const CHARACTER = String.raw`\\(?:x[\da-fA-F]+|u[\da-fA-F]{4}|U[\da-fA-F]{8}|[^xuU])|[^\\]`;
 const MEMBER = new RegExp(`(${CHARACTER})(?:-(${CHARACTER}))?`, 'gsu');
 const LETTERS: Readonly<Record<string, number>> = {
@@ -25,16 +25,39 @@ const LETTERS: Readonly<Record<string, number>> = {
 export function spellClasses(grammar: string): string {
   const rules = new Map<string, { readonly name: string; readonly rule: string }>();
   const prefix = unusedName(grammar);
-  const spelled = grammar.replace(CLASS, (text, sign?: string, members?: string) => {
-    const named = members === undefined ? null : readMembers(members);
-    if (named === null || without(named, ASCII).length === 0) return text;
+
+  function nameOf(text: string, isNegated: boolean, named: CharacterSet): string {
     const known = rules.get(text);
-    if (known !== undefined) return `(${known.name})`;
+    if (known !== undefined) return known.name;
     const name = `${prefix}${rules.size}`;
-    rules.set(text, { name, rule: `${name} ::= ${spell(sign === '^' ? allBut(named) : named)}` });
-    return `(${name})`;
+    rules.set(text, { name, rule: `${name} ::= ${spell(isNegated ? allBut(named) : named)}` });
+    return name;
+  }
+
+  const spelled = grammar.replace(CLASS, (whole, ...groups: (string | undefined)[]) => {
+    const [text, sign, members, least, comma, most] = groups;
+    const named = members === undefined ? null : readMembers(members);
+    if (text === undefined || named === null || without(named, ASCII).length === 0) return whole;
+    const name = nameOf(text, sign === '^', named);
+    return least === undefined ? `(${name})` : counted(name, least, comma === '' ? least : most);
   });
   return [spelled, ...[...rules.values()].map(({ rule }) => rule)].join('\n');
+}
+
+/** XGrammar's masks become slow where a rule may come more often than that: then several times, one after the other. */
+const MOST_IN_A_ROW = 100;
+
+/** `most` empty is as often as wanted. */
+function counted(name: string, least: string, most: string | undefined): string {
+  const parts: string[] = [];
+  for (let left = Number(least); left > 0; left -= MOST_IN_A_ROW) {
+    parts.push(`${name}{${Math.min(left, MOST_IN_A_ROW)}}`);
+  }
+  if (!most) parts.push(`${name}*`);
+  for (let left = Number(most) - Number(least); left > 0; left -= MOST_IN_A_ROW) {
+    parts.push(`${name}{0,${Math.min(left, MOST_IN_A_ROW)}}`);
+  }
+  return parts.length === 0 ? '""' : `(${parts.join(' ')})`;
 }
 
 /** The beginning of names that the grammar does not have. */

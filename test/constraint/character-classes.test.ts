@@ -86,6 +86,7 @@ describe("a class of a client's own grammar", () => {
     [String.raw`[\xe9-]`, '-', 'è'],
     [String.raw`[^\]é]`, 'a', ']'],
     ['[é-é]', 'é', 'è'],
+    ['[^é]{0,1}', 'e', 'é'],
   ])('%s takes %s and not %s', async (source, taken, left) => {
     const grammar = String.raw`root ::= "[é]"${source}${source}* more? # [^é] [
 more ::= "\"[" [^é]`;
@@ -98,6 +99,22 @@ more ::= "\"[" [^é]`;
     for (const grammar of ['root ::= [a-z] [^"]', 'root ::= "[é]" # [^é]', broken]) {
       expect(spellClasses(grammar)).toBe(grammar);
     }
+  });
+
+  it.each([
+    ['[^é]{3}', 3, 3],
+    ['[^é]{2,}', 2, 500],
+    ['[^é]{0,250}', 0, 250],
+    ['[^é]{120,250}', 120, 250],
+    ['[^é]{0,0}', 0, 0],
+  ])('%s comes as often as it says', async (source, least, most) => {
+    const grammar = `root ::= "<" ${source} ">"`;
+    const isTaken = (count: number) =>
+      accepts(constraints, grammar, `<${'ü'.repeat(Math.max(0, count))}>`);
+    expect(await isTaken(least)).toBe(true);
+    expect(await isTaken(most)).toBe(true);
+    expect(await isTaken(most + 1)).toBe(source.endsWith(',}'));
+    if (least > 0) expect(await isTaken(least - 1)).toBe(false);
   });
 
   it('becomes a rule whose name the grammar does not have', () => {

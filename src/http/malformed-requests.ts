@@ -23,12 +23,11 @@ export function answerMalformed(
     response.once('close', () => responses.delete(response));
   });
   server.on('clientError', (cause: NodeJS.ErrnoException, socket) => {
-    // Nobody is there any more.
-    if (cause.code === 'ECONNRESET' || !socket.writable) {
+    const error = problemOf(cause, limits);
+    if (error === null || !socket.writable) {
       socket.destroy();
       return;
     }
-    const error = problemOf(cause, limits);
     onRefused(error);
     // What is on its way must not be continued with something else.
     const hasBegun = [...(answering.get(socket) ?? [])].some(({ headersSent }) => headersSent);
@@ -37,7 +36,8 @@ export function answerMalformed(
   });
 }
 
-function problemOf(cause: NodeJS.ErrnoException, limits: ArrivalLimits): ServerError {
+/** Null where there is nobody to tell: the client has gone, or TLS was never agreed on. */
+function problemOf(cause: NodeJS.ErrnoException, limits: ArrivalLimits): ServerError | null {
   switch (cause.code) {
     case 'HPE_HEADER_OVERFLOW':
       return new ServerError(
@@ -52,7 +52,9 @@ function problemOf(cause: NodeJS.ErrnoException, limits: ArrivalLimits): ServerE
         `The request did not arrive within ${limits.receiveTimeoutMs} ms.`,
       );
     default:
-      return new ServerError('malformed_request', 'This is no HTTP request.', { cause });
+      return cause.code?.startsWith('HPE_') === true
+        ? new ServerError('malformed_request', 'This is no HTTP request.', { cause })
+        : null;
   }
 }
 

@@ -56,7 +56,10 @@ export function createNodeServer(
   const server =
     tls === null
       ? createServer(serverOptions, listener)
-      : createTlsServer({ ...serverOptions, ...readTls(tls) }, listener);
+      : createTlsServer(
+          { ...serverOptions, ...readTls(tls), handshakeTimeout: receiveTimeoutMs },
+          listener,
+        );
   answerMalformed(server, options, onRefused);
   server.maxConnections = maxConnections;
   server.timeout = options.maxRequestSeconds * 1000 + IDLE_GRACE_MS;

@@ -153,6 +153,15 @@ describe('the listening server', () => {
     expect(await subject(node, port)).toBe('second');
   });
 
+  it.each([
+    ['speaks no TLS', 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n'],
+    ['says nothing', ''],
+  ])('leaves a client that %s where TLS is spoken', async (_, text) => {
+    const tls = { tlsCert: 'test/fixtures/tls/first.crt', tlsKey: 'test/fixtures/tls/first.key' };
+    const { open } = await serve({ ...tls, receiveTimeoutMs: 200 });
+    expect(await answerTo(await open(), text)).not.toContain('HTTP');
+  });
+
   it('says why it cannot speak HTTPS', () => {
     const files = { tlsCert: 'no.crt', tlsKey: 'no.key' };
     const create = () => createNodeServer(() => new Response(), { ...OPTIONS, ...files });

@@ -3,9 +3,10 @@
 import json
 import random
 import subprocess
+import threading
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ class Level:
     seconds: float
     tokens: int
     first_token_p50_ms: float
+    host_bytes: float = 0  # that came from the device, a token
 
 
 @contextmanager
@@ -36,6 +38,8 @@ def served(command: list[str]) -> Iterator[str]:
         for line in process.stdout:
             entry = json.loads(line) if line.startswith("{") else {}
             if "url" in entry:
+                # A log that nobody reads would fill its pipe and stop the server.
+                threading.Thread(target=process.stdout.read, daemon=True).start()
                 yield entry["url"]
                 return
         raise SystemExit(process.stderr.read().strip())
@@ -63,7 +67,24 @@ def post(url: str, path: str, body: dict[str, Any]) -> Any:
         return json.load(response)
 
 
-def run_level(url: str, model: str, concurrency: int, prompt_tokens: int, answer: int) -> Level:
+def host_bytes(url: str) -> float:
+    """All that the server has brought from its device to the host so far."""
+    with urllib.request.urlopen(url + "/metrics", timeout=REQUEST_TIMEOUT_S) as response:
+        lines = response.read().decode().splitlines()
+    counted = [line for line in lines if line.startswith("qsft_device_to_host_bytes_total")]
+    return sum(float(line.rpartition(" ")[2]) for line in counted)
+
+
+def run_level(
+    url: str,
+    model: str,
+    concurrency: int,
+    prompt_tokens: int,
+    answer: int,
+    fields: Mapping[str, Any] | None = None,
+) -> Level:
+    """`fields`: what each request says beside its prompt and length."""
+
     def client(seed: int) -> tuple[float, int]:
         body = {
             "model": model,
@@ -72,27 +93,32 @@ def run_level(url: str, model: str, concurrency: int, prompt_tokens: int, answer
             "seed": seed,
             "stream": True,
             "stream_options": {"include_usage": True},
-        }
+        } | dict(fields or {})
         first, tokens = 0.0, 0
         with _open(url, "/v1/completions", body) as response:
             for line in response:
                 if not line.startswith(b"data: {"):
                     continue
+                if line.startswith(b'data: {"error"'):
+                    raise SystemExit(f"The server failed: {line[6:].decode().strip()}")
                 first = first or time.perf_counter() - started
                 if b'"usage":{' in line:
                     tokens = json.loads(line[6:])["usage"]["completion_tokens"]
         return first, tokens
 
+    bytes_before = host_bytes(url)
     started = time.perf_counter()
     with ThreadPoolExecutor(concurrency) as pool:
         answers = list(pool.map(client, range(concurrency)))
     seconds = time.perf_counter() - started
     firsts = sorted(first for first, _ in answers)
+    tokens = sum(tokens for _, tokens in answers)
     return Level(
         prefill_seconds=firsts[-1],
         seconds=seconds,
-        tokens=sum(tokens for _, tokens in answers),
+        tokens=tokens,
         first_token_p50_ms=1000 * firsts[(len(firsts) - 1) // 2],
+        host_bytes=(host_bytes(url) - bytes_before) / tokens,
     )
 
 

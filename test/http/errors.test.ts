@@ -58,6 +58,8 @@ describe('bad input', () => {
     ['suffix', '"end"', 'suffix is not supported: tiny was not trained to fill a gap'],
     ['prompt_logprobs', '6', 'must be an integer from 0 to 5; 6 was given'],
     ['truncate_prompt_tokens', '0', 'must be -1 or an integer above 0; 0 was given'],
+    ['use_beam_search', 'true', 'must be false: there is no beam search; true was given'],
+    ['prompt_embeds', '"x"', 'is not supported (send text or token ids)'],
     ['allowed_token_ids', '[]', 'must have at least 1 token id'],
     ['allowed_token_ids', '[1000]', 'has token id 1000'],
     ['bad_words', '[""]', 'must be a string of 1 to 256 characters'],

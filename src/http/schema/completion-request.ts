@@ -6,6 +6,7 @@ import { seedField, stopField, streamFields } from './answer-fields.ts';
 import { findProblem } from './completion-rules.ts';
 import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import {
+  absentField,
   booleanField,
   ILL_FORMED,
   integerField,
@@ -69,6 +70,7 @@ export function completionRequestSchema(limits: Limits) {
         description:
           'Put around a prompt of text what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in training, which the manifest says.',
       }),
+      prompt_embeds: absentField('send text or token ids'),
       truncate_prompt_tokens: z
         .union([z.literal(-1), z.int(TRUNCATION).min(1, TRUNCATION)], TRUNCATION)
         .nullish()

@@ -51,6 +51,9 @@ export function samplingFields(limits: Limits) {
       description:
         'Texts that an answer must not have, as the tokens that spell them, with and without a space before: their last token is not drawn behind the others, unless no other is left.',
     }),
+    use_beam_search: z.literal(false, 'must be false: there is no beam search').nullish().meta({
+      description: 'Not supported: only false.',
+    }),
     temperature: numberField(0, 2).nullish().meta({
       description: 'Divides the log-probabilities; 0 takes the most probable token.',
       default: 1,

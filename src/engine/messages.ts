@@ -110,13 +110,14 @@ export interface TokenEvent extends DrawnToken {
   readonly id: number;
 }
 
-/** `unmasked`: the mask of its next token never came, or left none. */
+/** `unmasked`: the mask of its next token never came. `dead_end`: it left none. */
 export type EngineFinishReason =
   | 'eos'
   | 'stop_token'
   | 'length'
   | 'cancelled'
   | 'unmasked'
+  | 'dead_end'
   | 'error';
 
 /** The last event of every sequence that was submitted, exactly once. */

@@ -9,7 +9,7 @@
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
 //   what a token gives doesn't depend on the chunks, the batch and the cached prefix it ran with.
-import { noToken } from '../policy/policy.ts';
+import { noMask, noToken } from '../policy/policy.ts';
 import type { StepBatch } from '../policy/step-batch.ts';
 import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason, SequenceRequest } from './messages.ts';
@@ -106,7 +106,7 @@ export class Scheduler {
     return plan;
   }
 
-  /** `tokens[i]` was drawn for row i of the plan, if that row has run all its tokens; `noToken` if none could be. */
+  /** `tokens[i]` was drawn for row i of the plan, if that row has run all its tokens; `noMask` or `noToken` if none could be. */
   commit({ kind, rows, width }: StepPlan, tokens: ArrayLike<number>): readonly Outcome[] {
     const isValued = usesValue(rows);
     const outcomes = rows.map((sequence, index) => {
@@ -263,7 +263,8 @@ export class Scheduler {
       sequence.past -= 1;
       return { ...outcome, finish: 'length' };
     }
-    if (token === noToken) return { ...outcome, finish: 'unmasked' };
+    if (token === noMask) return { ...outcome, finish: 'unmasked' };
+    if (token === noToken) return { ...outcome, finish: 'dead_end' };
     const finish = append(sequence, token, this.#limits);
     const isEnding = finish === 'stop_token' || finish === 'eos';
     return isEnding ? { ...outcome, finish, endingToken: token } : { ...outcome, token, finish };

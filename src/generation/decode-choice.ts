@@ -36,7 +36,7 @@ export async function* decodeChoice(
 }
 
 function isFailure(reason: FinishEvent['reason']): boolean {
-  return reason === 'error' || reason === 'unmasked';
+  return reason === 'error' || reason === 'unmasked' || reason === 'dead_end';
 }
 
 function decodeEvent(
@@ -72,6 +72,7 @@ function finishChoice(
       return decoder.finish('length');
     case 'error':
     case 'unmasked':
+    case 'dead_end':
     case 'cancelled':
       throw failureOf(event, signal);
     default:
@@ -85,6 +86,11 @@ export function failureOf({ reason, message }: FinishEvent, signal: AbortSignal)
   // An abort also takes the grammar away, and the engine may notice that first.
   if (signal.aborted || reason === 'cancelled') return cancellation(signal);
   if (reason === 'error') return new ServerError('engine_failed', message ?? 'The engine failed.');
+  if (reason === 'dead_end') {
+    const stuck =
+      'The answer cannot go on: no token of this model continues it in the form that was asked for.';
+    return new ServerError('invalid_request', stuck);
+  }
   const stopped = 'The grammar of this answer could not be followed further: start it again.';
   return new ServerError('engine_failed', stopped);
 }

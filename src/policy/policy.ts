@@ -8,12 +8,14 @@ import type { StepGraph } from './step-graph.ts';
 import type { StepScores } from './step-scores.ts';
 import { uniform } from './uniform.ts';
 
-/** Instead of a token, for a row whose mask never came or left none. */
-export const noToken = -2;
+/** Instead of a token, for a row whose mask never came. */
+export const noMask = -2;
+/** Instead of a token, for a row whose mask left none. */
+export const noToken = -3;
 
 export interface PolicyStep {
   readonly scores: StepScores;
-  /** By row: the token drawn, −1 when the row still has tokens to run, or `noToken`. Valid until the next step. */
+  /** By row: the token drawn, −1 when the row still has tokens to run, `noMask` or `noToken`. Valid until the next step. */
   readonly tokens: Int32Array;
 }
 
@@ -72,7 +74,7 @@ export class Policy {
   /** From a copy of the scores: what is reported of them stays as it was. */
   #drawEdited(scores: StepScores, position: number, row: PolicyRow): number {
     const { sampling, drawn, edits, mask } = row;
-    if (mask !== null && !mask.wait(drawn)) return noToken;
+    if (mask !== null && !mask.wait(drawn)) return noMask;
     const edited = this.#edited;
     scores.copyScores(position, edited);
     if (edits?.isActive === true) edits.apply(edited, scores.logNormalizer(position));

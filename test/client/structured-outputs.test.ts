@@ -80,6 +80,16 @@ describe('structured_outputs', () => {
     );
   });
 
+  it('refuses a form in which the answer comes to where no token goes on', async () => {
+    const grammar = 'root ::= "ab" [é]';
+    const { status, body } = await post('/v1/completions', {
+      ...{ prompt: 'a', max_tokens: 9, structured_outputs: { grammar } },
+    });
+    expect(status).toBe(400);
+    expect(body.error).toMatchObject({ code: 'invalid_request' });
+    expect(body.error.message).toContain('no token of this model continues it');
+  });
+
   it('streams the same, and ends at a stop string', async () => {
     const body = { structured_outputs: { regex: '[a-f]{8}' }, seed: 3 };
     const { text } = (await complete(body)).choices[0];

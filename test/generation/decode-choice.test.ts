@@ -18,10 +18,14 @@ describe('failureOf', () => {
 
   it('is the reason of the abort, whichever of the engine and the grammar noticed it first', () => {
     const late = new ServerError('deadline_exceeded', 'The request took too long.');
-    for (const reason of ['cancelled', 'unmasked', 'error'] as const) {
+    for (const reason of ['cancelled', 'unmasked', 'dead_end', 'error'] as const) {
       expect(failure(reason, late)).toBe(late);
       expect(failure(reason, new Error('other'))).toMatchObject({ code: 'request_cancelled' });
     }
+  });
+
+  it('is the request’s where the form that it asks for leaves no token', () => {
+    expect(failure('dead_end')).toMatchObject({ code: 'invalid_request' });
   });
 
   it('is the engine’s where nobody aborted anything', () => {

@@ -1,5 +1,5 @@
 // Turns what a step did into the events its sequences' readers see.
-import type { StepScores } from '../policy/step-scores.ts';
+import type { StepScores, TokenRating } from '../policy/step-scores.ts';
 import type { DrawnToken, RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
 import type { Outcome, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
@@ -29,7 +29,8 @@ export class StepEvents {
     const scored = promptIds.slice(start + 1, start + 1 + width);
     for (const [offset, tokenId] of scored.entries()) {
       if (start + 1 + offset < (scoreFrom ?? 1)) continue;
-      positions.push(tokenLogprobs(tokenId, offset, sequence, scores));
+      const rating = scores.rate(offset, tokenId);
+      positions.push(tokenLogprobs(tokenId, rating, offset, sequence, scores));
     }
     this.#prompts.set(sequence, positions);
     const isWhole = token !== null || finish !== null;
@@ -60,13 +61,13 @@ function describeDraw(
   scores: StepScores,
 ): DrawnToken {
   const { request, needsValue } = sequence;
-  const { logprob, top, kl } = tokenLogprobs(tokenId, position, sequence, scores);
-  const { behaviorLogprob, valueProb } = scores.rate(position, tokenId);
+  const rating = scores.rate(position, tokenId);
+  const { logprob, top, kl } = tokenLogprobs(tokenId, rating, position, sequence, scores);
   return {
     tokenId,
     logprob,
-    behaviorLogprob,
-    value: needsValue ? valueProb : null,
+    behaviorLogprob: rating.behaviorLogprob,
+    value: needsValue ? rating.valueProb : null,
     kl,
     ...(request.topLogprobs === null ? {} : { top }),
   };
@@ -74,18 +75,19 @@ function describeDraw(
 
 function tokenLogprobs(
   tokenId: number,
+  rating: TokenRating,
   position: number,
   { request: { topLogprobs, details }, needsValue }: Sequence,
   scores: StepScores,
 ): TokenLogprobs {
   const logNormalizer = scores.logNormalizer(position);
-  const rate = (id: number): RatedToken => {
-    const { score, behaviorLogprob, valueProb } = scores.rate(position, id);
+  const report = (id: number, { score, behaviorLogprob, valueProb }: TokenRating): RatedToken => {
     const rated = { tokenId: id, logprob: score - logNormalizer };
     return details ? { ...rated, details: { behaviorLogprob, value: valueProb } } : rated;
   };
   const ids = topLogprobs === null ? [] : scores.top(position, topLogprobs);
   // Without the value model π̂ is π_φ, and what the graph gives is rounding.
   const kl = needsValue ? scores.kl(position) : 0;
-  return { ...rate(tokenId), top: ids.map(rate), kl };
+  const top = ids.map((id) => report(id, scores.rate(position, id)));
+  return { ...report(tokenId, rating), top, kl };
 }

@@ -30,7 +30,7 @@ export interface PolicySettings {
   /** Tokens a slot holds; null takes the manifest's. */
   readonly maxLength: number | null;
   readonly capacity: StepCapacity;
-  /** Null leaves scores that are on a device there. On the host they can be read either way, which only tests choose. */
+  /** Left out: scores on the host are read where they are, scores on a device by graphs there. Tests have both on the host. */
   readonly readsScoresInPlace?: boolean;
 }
 

@@ -11,16 +11,19 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import torch
+from onnx import ModelProto
 from torch import Tensor
 
 from qsft.encoding import load_tokenizer
 from qsft.export import builder, integer_matmul
+from qsft.export.block_matmul import quantize_layers
 from qsft.export.contract import LOGITS, Precision, graph_file, weights_file
 from qsft.export.decoder_graph import LM_HEAD, adapt_decoder
 from qsft.export.differences import divergence
 from qsft.export.graph_runner import GraphRunner
 from qsft.export.integer_matmul import quantize_products
 from qsft.export.schedules import run_schedule, whole
+from qsft.export.stored_weights import store_weights
 from qsft.export.torch_reference import torch_logits
 
 PROMPT_TOKENS = 128
@@ -40,10 +43,25 @@ def built(precision: Precision, **options: object) -> Write:
         finally:
             builder.BUILDER_OPTIONS = usual
         decoder.weights.rename(out / weights_file("behavior"))
-        model = adapt_decoder(decoder, weights_file("behavior"))
-        (out / graph_file("behavior")).write_bytes(model.SerializeToString())
+        save(adapt_decoder(decoder, weights_file("behavior")), out)
 
     return write
+
+
+def rewritten(rewrite: Callable[[ModelProto, Path, Path], None]) -> Write:
+    """The builder's fp32 and what `rewrite` makes of its graph and of its file of weights."""
+
+    def write(checkpoint: Path, out: Path) -> None:
+        decoder = builder.build_decoder(checkpoint, "behavior", "fp32", out)
+        model = adapt_decoder(decoder, weights_file("behavior"))
+        rewrite(model, decoder.weights, out / weights_file("behavior"))
+        save(model, out)
+
+    return write
+
+
+def save(model: ModelProto, out: Path) -> None:
+    (out / graph_file("behavior")).write_bytes(model.SerializeToString())
 
 
 def integers(
@@ -52,20 +70,19 @@ def integers(
     fine: tuple[str, ...] = integer_matmul.FINE,
 ) -> Write:
     """Weights and activations in 8 bits, or weights in fewer."""
+    kept = (LM_HEAD,) if keep_head else ()
+    return rewritten(
+        lambda model, source, target: quantize_products(model, source, target, kept, levels, fine)
+    )
 
-    def write(checkpoint: Path, out: Path) -> None:
-        decoder = builder.build_decoder(checkpoint, "behavior", "fp32", out)
-        model = adapt_decoder(decoder, decoder.weights.name)
-        kept = (LM_HEAD,) if keep_head else ()
-        target = out / weights_file("behavior")
-        quantize_products(model, decoder.weights, target, kept, levels, fine)
-        (out / graph_file("behavior")).write_bytes(model.SerializeToString())
 
-    return write
+def exported(precision: Precision) -> Write:
+    return rewritten(lambda model, source, target: store_weights(model, source, target, precision))
 
 
 VARIANTS: dict[str, Write] = {
-    "int8": integers(),
+    "fp16": built("fp16"),
+    "int8": exported("int8"),
     "int8, one digit of activations everywhere": integers(fine=()),
     "int8, two digits for head and down": integers(fine=(LM_HEAD, "down_proj")),
     "int8, two digits for head, down and attention's output": integers(
@@ -75,11 +92,14 @@ VARIANTS: dict[str, Write] = {
     "int8, head and embedding fp32": integers(keep_head=True),
     "int8, weights of 7 bits": integers(levels=63),
     "8-bit weights alone (MatMulNBits, blocks of 32)": built("int8"),
-    "int4, blocks of 32": built("int4"),
-    "int4, blocks of 64": built("int4", block_size=64),
-    "int4, blocks of 128": built("int4", block_size=128),
-    "int4, blocks of 32, head int8": built("int4", int4_algo_config="rtn_last"),
-    "int4, activations fp32": built("int4", accuracy_level=1),
+    "int4": exported("int4"),
+    "int4, head fp32": rewritten(quantize_layers),
+    "int4, the builder's": built("int4"),
+    "int4, the builder's, blocks of 16": built("int4", block_size=16),
+    "int4, the builder's, blocks of 128": built("int4", block_size=128),
+    "int4, the builder's, head int8": built("int4", algo_config="rtn_last"),
+    "int4, the builder's k_quant_mixed": built("int4", algo_config="k_quant_mixed"),
+    "int4, the builder's, activations fp32": built("int4", accuracy_level=1),
 }
 
 

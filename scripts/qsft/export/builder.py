@@ -24,7 +24,7 @@ from qsft.tokenizer_files import TOKENIZER_FILES
 
 CONFIG_FILE = "config.json"
 
-# Weights of int4 and int8 are quantized in blocks of 32; activations to int8 (accuracy level 4).
+# Of the builder's own int4, which the export does not use and benchmarks compare with.
 BUILDER_OPTIONS = (
     "hf_token=false",
     "windowed_kv_cache=false",

@@ -83,7 +83,7 @@ def quantize_products(
         if node.op_type == "MatMul" and node.input[1] in weights and not node.name.startswith(kept)
     }
     quantized = {node.input[1] for node in products.values()}
-    _dequantize_embedding(graph, quantized, weights)
+    table = _dequantize_embedding(graph, quantized, weights)
     rewriting = _Rewriting(graph, products, fine)
     nodes = [new for node in graph.node for new in rewriting.rewrite(node)]
     del graph.node[:], graph.initializer[:]
@@ -96,6 +96,10 @@ def quantize_products(
                 weight = quantize_weight(values.astype(np.float32, copy=False), levels)
                 graph.initializer.append(file.append(name, weight.values))
                 graph.initializer.append(file.append(_scales(name), weight.scales))
+            elif name == table:
+                rows = quantize_weight(values.astype(np.float32, copy=False).T, levels)
+                graph.initializer.append(file.append(name, rows.values.T))
+                graph.initializer.append(file.append(_scales(name), rows.scales))
             else:
                 graph.initializer.append(file.append(name, values))
     prune_unused(graph)
@@ -248,27 +252,31 @@ def _zero_points() -> list[NodeProto]:
 
 def _dequantize_embedding(
     graph: GraphProto, quantized: set[str], weights: Mapping[str, TensorProto]
-) -> None:
-    """A tied embedding reads the head's weights: its rows are the head's columns, with its scales.
+) -> str | None:
+    """The embedding's rows in integers, a scale a row; the table's name if it is its own.
 
+    A tied one reads the head's weights: its rows are the head's columns, with the head's scales.
     Transposing the weights is folded when the graph is loaded.
     """
-    tables = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Transpose"}
+    heads = {n.output[0]: n.input[0] for n in graph.node if n.op_type == "Transpose"}
     for index, node in enumerate(graph.node):
-        head = tables.get(node.input[0]) if node.op_type == "Gather" else None
-        if head is None or head not in quantized:
+        if node.op_type != "Gather" or node.input[1] != INPUT_IDS:
             continue
+        table = heads.get(node.input[0], node.input[0])
+        is_tied = table in quantized
+        if not is_tied and node.input[0] not in weights:
+            return None  # tied to a head that stays as it is
         (y,) = node.output
-        ids = node.input[1]
         node.output[0] = f"{y}/int8"
-        column = f"{_scales(head)}/column"
+        column = f"{_scales(table)}/column"
         nodes = [
             helper.make_node("Cast", [f"{y}/int8"], [f"{y}/float"], to=TensorProto.FLOAT),
-            helper.make_node("Unsqueeze", [_scales(head), "/int8/last_axis"], [column]),
-            helper.make_node("Gather", [column, ids], [f"{y}/scale"]),
+            helper.make_node("Unsqueeze", [_scales(table), "/int8/last_axis"], [column]),
+            helper.make_node("Gather", [column, INPUT_IDS], [f"{y}/scale"]),
             helper.make_node("Mul", [f"{y}/float", f"{y}/scale"], [y]),
         ]
         for offset, new in enumerate(nodes, start=1):
             new.name = f"{y}/{new.op_type}"
             graph.node.insert(index + offset, new)
-        return
+        return None if is_tied else table
+    return None

@@ -14,16 +14,15 @@ from qsft.export.contract import (
     STEP_FILE,
     TWIN_PRECISIONS,
     ModelRole,
-    Precision,
     graph_file,
     weights_file,
 )
 from qsft.export.decoder_graph import adapt_decoder
-from qsft.export.integer_matmul import quantize_products
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
 from qsft.export.precision_cost import measure_cost
 from qsft.export.step_graph import compose_step
+from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin import build_twin
 from qsft.export.verify import verify_policy
 from qsft.tokenizer_files import TOKENIZER_FILES, copy_tokenizer
@@ -93,15 +92,10 @@ def _write_graphs(
     shapes: dict[ModelRole, DecoderShape] = {}
     for role in MODEL_ROLES:
         weights = folder / weights_file(role)
-        integers = options.precision == "int8"  # made here, of the builder's fp32
-        built_as: Precision = "fp32" if integers else options.precision
         with TemporaryDirectory(dir=folder.parent) as built_in:
-            built = build_decoder(checkpoint, role, built_as, Path(built_in))
+            built = build_decoder(checkpoint, role, built_as(options.precision), Path(built_in))
             models[role] = adapt_decoder(built, weights.name)
-            if integers:
-                quantize_products(models[role], built.weights, weights)
-            else:
-                built.weights.rename(weights)
+            store_weights(models[role], built.weights, weights, options.precision)
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)

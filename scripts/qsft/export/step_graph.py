@@ -27,7 +27,7 @@ def compose_step(
     behavior_graph = _namespaced(behavior.graph, "behavior")
     value_graph = _namespaced(value.graph, "value")
     graphs = (behavior_graph, value_graph, combination, behavior_alone)
-    choice = _choice(value_graph, combination, behavior_alone)
+    choice = choose_by_value(value_graph, combination, behavior_alone)
     step = helper.make_graph(
         name="step",
         nodes=[*behavior_graph.node, choice],
@@ -43,7 +43,9 @@ def compose_step(
     )
 
 
-def _choice(value: GraphProto, combination: GraphProto, behavior_alone: GraphProto) -> NodeProto:
+def choose_by_value(
+    value: GraphProto, combination: GraphProto, behavior_alone: GraphProto
+) -> NodeProto:
     """The value model and the combination with it, or neither."""
     cache = [output for output in value.output if _is_outer(output)]
     outputs = [*combination.output, *cache]

@@ -12,11 +12,12 @@ from onnx import ModelProto
 
 from qsft.adapters import BASE_FOLDER
 from qsft.export.builder import DecoderShape, build_decoder
-from qsft.export.combine_graph import combine_graph
+from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import MODEL_ROLES, STEP_FILE, graph_file
 from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.options import ExportOptions
+from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin_adapters import read_adapters
 from qsft.export.twin_deltas import add_deltas
 from qsft.export.twin_graph import compose_twin_step, single_model
@@ -37,15 +38,19 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
     """Build the graphs of a checkpoint of adapters; their weights go to `folder`."""
     adapters = read_adapters(checkpoint)
     with TemporaryDirectory(dir=folder.parent) as built_in:
-        base = build_decoder(checkpoint, BASE_FOLDER, options.precision, Path(built_in))
+        base = build_decoder(checkpoint, BASE_FOLDER, built_as(options.precision), Path(built_in))
         twin = add_deltas(base, adapters, options.precision)
-        base.weights.rename(folder / TWIN_WEIGHTS_FILE)
+        decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
+        weights = folder / TWIN_WEIGHTS_FILE
+        store_weights(decoder, base.weights, weights, options.precision)
     shape = base.shape
     check_compatible(dict.fromkeys(MODEL_ROLES, shape), options)
-    decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
-    combination = combine_graph(
-        shape.vocab_size, options.reserved_token_ids, options.support_threshold
+    vocab_size, reserved = shape.vocab_size, options.reserved_token_ids
+    step = compose_twin_step(
+        decoder,
+        twin.masks,
+        combine_graph(vocab_size, reserved, options.support_threshold),
+        combine_behavior_graph(vocab_size, reserved),
     )
-    step = compose_twin_step(decoder, twin.masks, combination)
     alone = {graph_file(role): single_model(decoder, twin.masks, role) for role in MODEL_ROLES}
     return TwinGraphs({STEP_FILE: step, **alone}, shape)

@@ -14,16 +14,18 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from qsft.export.block_matmul import block_product, scales_name
 from qsft.export.builder import BuiltDecoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
 from qsft.export.external_weights import WeightFile
 from qsft.export.options import ExportError
 from qsft.export.twin_adapters import Adapter, Site, Weight
-from qsft.export.twin_quantize import Bits, quantize_blocks
+from qsft.export.weight_blocks import BLOCK, Bits, quantize_blocks
 
 # How the builder names the outputs of products, and which projections it merges into one.
 PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$")
 MERGED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
+LARGE_BLOCK, SMALL_BLOCK = 64, 16  # of quantized adapters
 
 
 @dataclass(frozen=True)
@@ -155,24 +157,11 @@ class _Writer:
     def _matmul(self, x: str, weight: Weight, name: str, y: str, bits: Bits) -> NodeProto:
         if not self._quantized:
             return helper.make_node("MatMul", [x, self._store(name, weight)], [y], f"{name}/MatMul")
-        blocks = quantize_blocks(weight, bits)
-        inputs = [
-            x,
-            self._store(f"{name}_Q{bits}", blocks.values),
-            self._store(f"{name}_scales", blocks.scales),
-        ]
-        return helper.make_node(
-            "MatMulNBits",
-            inputs,
-            [y],
-            f"{name}/MatMul_Q{bits}",
-            domain="com.microsoft",
-            K=weight.shape[0],
-            N=weight.shape[1],
-            bits=bits,
-            block_size=blocks.block,
-            accuracy_level=4,
-        )
+        blocks = quantize_blocks(weight, bits, _block(len(weight), bits))
+        stored = self._store(f"{name}_Q{bits}", blocks.values)
+        self._store(scales_name(stored), blocks.scales)
+        shape = weight.shape[0], weight.shape[1]
+        return block_product(f"{name}/MatMul_Q{bits}", x, stored, y, shape, bits, blocks.block)
 
     def _store(self, name: str, values: NDArray[np.generic]) -> str:
         self._pending.append((name, values))
@@ -183,3 +172,10 @@ class _Writer:
         with built.weights.open("ab") as stream:
             file = WeightFile(stream, built.weights.name)
             self._graph.initializer.extend(file.append(*weight) for weight in self._pending)
+
+
+def _block(rows: int, bits: Bits) -> int:
+    """The largest block without much padding."""
+    if rows <= SMALL_BLOCK:
+        return SMALL_BLOCK
+    return LARGE_BLOCK if bits == 8 and rows % LARGE_BLOCK == 0 else BLOCK

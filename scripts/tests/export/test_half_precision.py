@@ -34,5 +34,7 @@ def test_adapters_have_no_float16_twin(tmp_path: Path) -> None:
     for name in ("tokenizer.json", "tokenizer_config.json"):
         (tmp_path / name).write_text("{}")
     options = replace(tiny_options(), precision="fp16", twin=True)
-    with pytest.raises(ExportError, match="fp16 has no form for twins: choose fp32 or int4"):
+    with pytest.raises(
+        ExportError, match="fp16 has no form for twins: choose fp32 or int8 or int4"
+    ):
         export_policy(tmp_path, tmp_path / "out", options)

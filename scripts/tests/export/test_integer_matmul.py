@@ -105,9 +105,11 @@ def test_gate_and_up_share_one_quantized_input(
     assert not [node for node in graph.node if node.op_type == "MatMul"]
 
 
-def test_tied_weights_are_stored_once(make_checkpoint: MakeCheckpoint, tmp_path: Path) -> None:
-    config = llama(tie_word_embeddings=True)
-    checkpoint = make_checkpoint(config)
+@pytest.mark.parametrize("tied", [True, False])
+def test_no_weight_takes_more_than_a_byte_and_tied_ones_are_stored_once(
+    tied: bool, make_checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    checkpoint = make_checkpoint(llama(tie_word_embeddings=tied))
     report = export_policy(checkpoint, tmp_path / "out", int8_options())
     model = AutoModelForCausalLM.from_pretrained(checkpoint / "behavior")
     weights = sum(p.numel() for p in model.parameters() if p.dim() == 2)

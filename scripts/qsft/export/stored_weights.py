@@ -1,0 +1,30 @@
+"""What a precision stores: the builder's own weights, or its fp32 quantized here."""
+
+from pathlib import Path
+
+from onnx import ModelProto
+
+from qsft.export.block_matmul import MEANS, quantize_layers
+from qsft.export.contract import Precision
+from qsft.export.integer_matmul import quantize_products
+
+# int4's head and embedding, in 7 bits: sums of two products then fit 16, and so int4 is right on
+# processors without VNNI, too.
+HEAD_LEVELS = 63
+
+
+def built_as(precision: Precision) -> Precision:
+    """The precision that the builder is asked for."""
+    return "fp32" if precision in ("int8", "int4") else precision
+
+
+def store_weights(model: ModelProto, source: Path, target: Path, precision: Precision) -> None:
+    """Move the weights of an adapted decoder from `source` to `target`, in the precision's form."""
+    if precision == "int8":
+        quantize_products(model, source, target)
+    elif precision == "int4":
+        layers = source.with_name("layers.data")
+        quantize_layers(model, source, layers)
+        quantize_products(model, layers, target, kept=(MEANS,), levels=HEAD_LEVELS)
+    else:
+        source.rename(target)

@@ -8,12 +8,12 @@ from torch.nn import functional
 Smoothing = Literal["uniform", "leftover"]
 
 
-def behavior_loss(logits: Tensor, tokens: Tensor) -> Tensor:
-    """Eq. 2: L_CE(φ) = −E_(s,a)~D [log π_φ(a|s)].
+def behavior_losses(logits: Tensor, tokens: Tensor) -> Tensor:
+    """Eq. 2: L_CE(φ) = −E_(s,a)~D [log π_φ(a|s)], of each token; its mean is to be minimised.
 
-    logits (n, vocab), tokens (n,). Returns the mean, a scalar; 0 where n is.
+    logits (n, vocab), tokens (n,). Returns (n,).
     """
-    return functional.cross_entropy(logits.float(), tokens, reduction="sum") / max(1, len(tokens))
+    return functional.cross_entropy(logits.float(), tokens, reduction="none")
 
 
 def value_loss(

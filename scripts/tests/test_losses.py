@@ -5,7 +5,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qsft.losses import behavior_loss, value_loss
+from qsft.losses import behavior_losses, mean, value_loss
 
 ROWS, VOCAB_SIZE, LEFTOVER = 6, 7, 1
 
@@ -61,18 +61,18 @@ def test_the_minimum_of_the_leftover_loss_is_the_weight_itself() -> None:
     assert logits.grad.abs().max().item() < 1e-6
 
 
-def test_the_behavior_loss_is_the_mean_over_tokens() -> None:
+def test_the_behavior_loss_is_that_of_each_token() -> None:
     logits = torch.randn(3, VOCAB_SIZE, generator=torch.Generator().manual_seed(0))
     logprobs = logits.log_softmax(dim=1)
-    expected = -(logprobs[0, 2] + logprobs[1, 4] + logprobs[2, 6]) / 3
-    torch.testing.assert_close(behavior_loss(logits, torch.tensor([2, 4, 6])), expected)
+    expected = -torch.stack([logprobs[0, 2], logprobs[1, 4], logprobs[2, 6]])
+    torch.testing.assert_close(behavior_losses(logits, torch.tensor([2, 4, 6])), expected)
 
 
 def test_nothing_to_learn_from_is_a_loss_of_0_without_gradient() -> None:
     logits = torch.randn(0, VOCAB_SIZE).requires_grad_()
     none = torch.zeros(0, dtype=torch.int64)
     for loss in (
-        behavior_loss(logits, none),
+        mean(behavior_losses(logits, none)),
         value_loss(logits.log_softmax(dim=1), none, torch.zeros(0), "uniform", LEFTOVER),
     ):
         assert loss.item() == 0

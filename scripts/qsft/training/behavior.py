@@ -6,7 +6,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor, nn
 
-from qsft.losses import behavior_loss
+from qsft.losses import behavior_losses, mean
 from qsft.training.batches import Batch
 from qsft.training.fit import Metrics
 from qsft.training.parameters import ParameterCopy
@@ -25,12 +25,10 @@ class BehaviorStage:
 
     def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
         counted = self.counted(batch, step)
-        logits, tokens = predict(self.model, batch, counted), batch.ids[counted]
+        losses = behavior_losses(predict(self.model, batch, counted), batch.ids[counted])
         if self._tokens == "actions":
-            return behavior_loss(logits, tokens), {}
-        actions = batch.is_action[counted]
-        action_loss = behavior_loss(logits.detach()[actions], tokens[actions])
-        return behavior_loss(logits, tokens), {"action_loss": action_loss}
+            return mean(losses), {}
+        return mean(losses), {"action_loss": mean(losses.detach()[batch.is_action[counted]])}
 
     def after_step(self) -> None:
         """Nothing follows the optimizer here."""

@@ -66,7 +66,7 @@ def fit(
         lr=settings.learning_rate,
         weight_decay=settings.weight_decay,
         betas=(0.9, 0.95),
-        fused=device.type == "cuda",
+        fused=device.type in ("cpu", "cuda"),
     )
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _learning_rate_share(settings))
     networks: dict[str, Network] = {"model": LiveParameters(stage.model), **stage.averages()}

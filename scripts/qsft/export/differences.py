@@ -22,8 +22,10 @@ class Limits:
     combination: float = 1e-3  # between the graph and the Python reference, on the same logits
 
 
+# Logits: PyTorch's own float32 was up to 8e-4 from float64, at one position of 271, where SmolLM2
+# had trained adapters.
 LIMITS: dict[Precision, Limits] = {
-    "fp32": Limits(mean_kl=1e-6, logits=1e-3, schedule=1e-3),
+    "fp32": Limits(mean_kl=1e-6, logits=5e-3, schedule=1e-3),
     "fp16": Limits(mean_kl=1e-3, logits=0.1, schedule=0.05),
     "int8": Limits(mean_kl=0.05, logits=np.inf, schedule=0.1),
     "int4": Limits(mean_kl=0.5, logits=np.inf, schedule=0.1),

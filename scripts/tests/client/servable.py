@@ -22,6 +22,9 @@ def before_call(context: object, case: schemathesis.Case, kwargs: object) -> Non
             body[field] = readable(body[field])
     if isinstance(body.get("messages"), list):
         body["messages"] = [spoken(message) for message in body["messages"]]
+    if body.get("stream") is False:
+        # Streams would be few, and their shape differs from that of whole answers.
+        body["stream"] = True
     if isinstance(body.get("timeout"), int | float) and 0 < body["timeout"] < SECONDS:
         # Less is a 504, as it should be.
         body["timeout"] = SECONDS

@@ -22,12 +22,14 @@ export class Detokenizer {
   ) {
     this.#tokenizer = tokenizer;
     this.#special = special;
-    this.#window = context.slice(-CONTEXT_TOKENS);
+    this.#window = this.#latestOf(context);
     this.#settled = settledLength(this.#decode());
   }
 
   /** The text that `id` completes; empty while a character is still missing bytes. */
   push(id: number): string {
+    // One without text would push the context out of the window.
+    if (!this.#tokenizer.isText(id, this.#special)) return '';
     this.#window.push(id);
     const text = this.#decode();
     const settled = settledLength(text);
@@ -46,6 +48,15 @@ export class Detokenizer {
     const rest = this.#decode().slice(this.#settled);
     this.#settled += rest.length;
     return rest;
+  }
+
+  #latestOf(context: readonly number[]): number[] {
+    const latest: number[] = [];
+    for (let at = context.length - 1; at >= 0 && latest.length < CONTEXT_TOKENS; at -= 1) {
+      const id = context[at];
+      if (id !== undefined && this.#tokenizer.isText(id, this.#special)) latest.unshift(id);
+    }
+    return latest;
   }
 
   #decode(): string {

@@ -15,7 +15,7 @@ interface Waiting {
 export type LaunchTokenizerThread = (data: TokenizerThreadData) => Worker;
 
 /** Node runs workers from built files alone. */
-export function launchTokenizerThread(workerData: TokenizerThreadData): Worker {
+function launchTokenizerThread(workerData: TokenizerThreadData): Worker {
   return new Worker(new URL('./tokenizer-worker.js', import.meta.url), { workerData });
 }
 
@@ -23,6 +23,7 @@ export class ThreadedTokenizer implements TextTokenizer {
   readonly vocabularySize: number;
   readonly definition: object;
   readonly config: object;
+  readonly isText: TextTokenizer['isText'];
   readonly decode: TextTokenizer['decode'];
   readonly tokenText: TextTokenizer['tokenText'];
   readonly #local: LocalTokenizer;
@@ -39,6 +40,7 @@ export class ThreadedTokenizer implements TextTokenizer {
     this.vocabularySize = local.vocabularySize;
     this.definition = local.definition;
     this.config = local.config;
+    this.isText = local.isText;
     this.decode = local.decode;
     this.tokenText = local.tokenText;
   }

@@ -17,7 +17,9 @@ export interface TextTokenizer {
    * `addsSpecialTokens` adds what the tokenizer puts around a text (a beginning of sequence, above all).
    */
   encode(text: string, options?: EncodeOptions): readonly number[] | Promise<readonly number[]>;
-  /** The text of ids in a row; special tokens have none unless they are `kept`. Bytes that are no character become U+FFFD. */
+  /** Whether it is any part of a text: special tokens are not unless they are `kept`, and ids that stand for no token never. */
+  isText(id: number, special?: 'dropped' | 'kept'): boolean;
+  /** The text of those ids in a row that have any. Bytes that are no character become U+FFFD. */
   decode(ids: readonly number[], special?: 'dropped' | 'kept'): string;
   /** One token as text on its own, special tokens by their name. */
   tokenText(id: number): string;
@@ -56,11 +58,12 @@ export function createTokenizer(definition: object, config: object): LocalTokeni
   const tokensAreText = decoderType === undefined || decoderType === 'Fuse';
   const isReversible = tokensAreText && tokenizer.normalizer === null;
 
+  function isText(id: number, special: 'dropped' | 'kept' = 'dropped'): boolean {
+    return (special === 'kept' || !specialIds.has(id)) && tokenizer.id_to_token(id) !== undefined;
+  }
+
   function decode(ids: readonly number[], special: 'dropped' | 'kept' = 'dropped'): string {
-    const known = ids.filter(
-      (id) =>
-        (special === 'kept' || !specialIds.has(id)) && tokenizer.id_to_token(id) !== undefined,
-    );
+    const known = ids.filter((id) => isText(id, special));
     if (tokensAreText) return known.map((id) => tokenizer.id_to_token(id)).join('');
     // The clean-up of spaces rewrites text already sent ("a ." becomes "a."), so it stays off.
     return known.length === 0
@@ -105,7 +108,7 @@ export function createTokenizer(definition: object, config: object): LocalTokeni
   }
 
   const vocabularySize = tokenizer.get_vocab().size;
-  return { vocabularySize, definition, config, encode, decode, tokenText };
+  return { vocabularySize, definition, config, encode, isText, decode, tokenText };
 }
 
 /** The library's decoder of byte tokens drops a byte order mark at the start of a run of them. */

@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Detokenizer } from '../../src/generation/detokenizer.ts';
 import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
@@ -9,6 +10,9 @@ const FAMILIES = [
   ['byte fallback', byteFallbackTokenizer()],
   ['words', wordTokenizer()],
 ] as const;
+
+/** The first id of every family. */
+const SPECIAL = 0;
 
 const HARD_TEXTS = [
   'plain',
@@ -62,6 +66,20 @@ describe('Detokenizer', () => {
       const answer = pieces(tokenizer, context, ids.slice(contextLength)).join('');
       expect(before + answer).toBe(tokenizer.decode(ids));
     }
+  });
+
+  it.each(FAMILIES)('sees past any number of special tokens: %s', (_, tokenizer) => {
+    const id = fc.oneof(
+      { weight: 3, arbitrary: fc.constant(SPECIAL) },
+      fc.nat(tokenizer.vocabularySize - 1),
+    );
+    fc.assert(
+      fc.property(fc.array(id, { maxLength: 60, size: 'max' }), fc.nat(60), (ids, cut) => {
+        const before = pieces(tokenizer, [], ids.slice(0, cut)).slice(0, -1).join('');
+        const answer = pieces(tokenizer, ids.slice(0, cut), ids.slice(cut)).join('');
+        expect(before + answer).toBe(tokenizer.decode(ids));
+      }),
+    );
   });
 
   it('keeps the space of a word that continues a prompt', () => {

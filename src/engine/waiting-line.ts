@@ -6,6 +6,8 @@ interface CallerLine {
   readonly waiting: Sequence[];
   /** Tokens this caller was charged, on the line's clock; the lowest goes first. */
   charged: number;
+  /** The clock when it came back last. */
+  backSince: number;
 }
 
 interface Turn {
@@ -27,10 +29,13 @@ export class WaitingLine implements Iterable<Sequence> {
 
   push(sequence: Sequence): void {
     const { caller, priority } = sequence.request;
-    const line = this.#lines.get(caller) ?? { waiting: [], charged: 0 };
+    const line = this.#lines.get(caller) ?? { waiting: [], charged: 0, backSince: 0 };
     this.#lines.set(caller, line);
     // Having asked for nothing for a while is no credit.
-    if (line.waiting.length === 0) line.charged = Math.max(line.charged, this.#clock);
+    if (line.waiting.length === 0) {
+      line.backSince = this.#clock;
+      line.charged = Math.max(line.charged, this.#clock);
+    }
     const behind = line.waiting.findLastIndex(({ request }) => request.priority <= priority);
     line.waiting.splice(behind + 1, 0, sequence);
     this.#arrivals.set(sequence, this.#arrived++);
@@ -82,7 +87,10 @@ export class WaitingLine implements Iterable<Sequence> {
 
   /** For one that was taken and has ended. */
   settle(sequence: Sequence): void {
-    this.#line(sequence).charged -= cost(sequence) - sequence.length;
+    const line = this.#line(sequence);
+    const unused = cost(sequence) - sequence.length;
+    // What it left unused while its caller was away is no credit either.
+    line.charged = Math.max(line.charged - unused, line.backSince);
   }
 
   #line({ request }: Sequence): CallerLine {

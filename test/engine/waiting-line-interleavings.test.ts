@@ -38,13 +38,17 @@ class PlainLine {
   /** In order of arrival. */
   waiting: readonly Sequence[] = [];
   readonly #charged = new Map<string | null, number>();
+  readonly #backSince = new Map<string | null, number>();
   #clock = 0;
 
   push(arrived: Sequence): void {
     const { caller } = arrived.request;
     const isBack = this.waiting.every(({ request }) => request.caller !== caller);
     const charged = this.#chargedTo(arrived);
-    this.#charged.set(caller, isBack ? Math.max(charged, this.#clock) : charged);
+    if (isBack) {
+      this.#backSince.set(caller, this.#clock);
+      this.#charged.set(caller, Math.max(charged, this.#clock));
+    }
     this.waiting = [...this.waiting, arrived];
   }
 
@@ -56,6 +60,9 @@ class PlainLine {
 
   settle(ended: Sequence): void {
     this.#charge(ended, ended.length - ended.tokens.length);
+    const { caller } = ended.request;
+    const least = this.#backSince.get(caller) ?? 0;
+    this.#charged.set(caller, Math.max(least, this.#chargedTo(ended)));
   }
 
   #takeOne(): Sequence {

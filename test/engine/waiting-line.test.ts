@@ -71,6 +71,16 @@ describe('WaitingLine', () => {
     expect(callers(waiting)).toBe('bab');
   });
 
+  it('gives no credit for a long sequence that ends early after its caller was away', () => {
+    const waiting = line([sequence('a', 1000)]);
+    const [long] = waiting.take(1);
+    for (let count = 0; count < 60; count += 1) waiting.push(sequence('b', 10));
+    waiting.take(50);
+    for (let count = 0; count < 4; count += 1) waiting.push(sequence('a', 10));
+    if (long !== undefined) waiting.settle(long);
+    expect(callers(waiting).slice(0, 8)).toBe('abababab');
+  });
+
   it('takes what it lists, each of its sequences once', () => {
     fc.assert(
       fc.property(arrivals, fc.array(fc.integer({ min: 0, max: 5 })), (given, counts) => {

@@ -24,7 +24,8 @@ export interface Engine {
   readonly inFlight: { readonly waiting: number; readonly running: number };
   /**
    * Submits all of `inputs` or none: throws ServerError `queue_full` or `quota_exceeded`, before anything is
-   * returned, when they would not fit the queue or their caller has no tokens left. Streams come back in the order of `inputs`; each ends after exactly one finish event.
+   * returned, when they would not fit the queue now or their caller has no tokens left, and `invalid_request` when they
+   * never would. Streams come back in the order of `inputs`; each ends after exactly one finish event.
    * Aborting `signal` cancels every one of them; leaving one stream's loop early cancels that one alone.
    */
   generate(

@@ -39,7 +39,7 @@ export class Gate {
     this.#nowMs = nowMs;
   }
 
-  /** All of a request's sequences or none; throws `queue_full` or `quota_exceeded`. */
+  /** All of a request's sequences or none; throws `queue_full` or `quota_exceeded`, `invalid_request` where waiting is no help. */
   enter(inputs: readonly SequenceInput[]): Visit {
     const nowMs = this.#nowMs();
     const caller = inputs[0]?.caller ?? null;
@@ -75,6 +75,13 @@ export class Gate {
     const { queueLimit, queueTokens } = this.#limits;
     const waiting = this.#inFlight + added - this.#slots;
     if (waiting <= 0) return;
+    const most = this.#slots + queueLimit;
+    if (added > most) {
+      throw new ServerError(
+        'invalid_request',
+        `The request is for ${added} sequences at once, and ${most} is the most: ${this.#slots} in slots and queue-limit ${queueLimit} that wait.`,
+      );
+    }
     if (waiting > queueLimit) {
       throw new ServerError(
         'queue_full',

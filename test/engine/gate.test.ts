@@ -39,6 +39,16 @@ describe('Gate', () => {
     expect(refusal().code).toBe('queue_full');
   });
 
+  it('refuses for good what even an empty queue has no place for', () => {
+    const { enter, refusal } = gateWith();
+    expect(refusal(6)).toMatchObject({
+      code: 'invalid_request',
+      message:
+        'The request is for 6 sequences at once, and 5 is the most: 2 in slots and queue-limit 3 that wait.',
+    });
+    enter(5);
+  });
+
   it('bounds the prompt tokens that wait, but never what finds a slot', () => {
     const { gate, enter, refusal } = gateWith();
     enter(1, 'a', 500);

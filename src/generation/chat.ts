@@ -15,18 +15,11 @@ import { callFormat } from './tool-calls/call-format.ts';
 import { createScanner, detectToolCallFormat } from './tool-calls/format.ts';
 import type { ToolCallFormat } from './tool-calls/scanner.ts';
 
-/** What only a prompt that is a text has. */
-const NO_TEXT_PROMPT = {
-  suffix: null,
-  addsSpecialTokens: null,
-  truncatePromptTokens: null,
-  promptLogprobs: null,
-  echo: false,
-} as const;
-
 export interface ChatRequest
-  extends Omit<GenerationRequest, 'prompts' | 'bestOf' | keyof typeof NO_TEXT_PROMPT> {
+  extends Omit<GenerationRequest, 'prompts' | 'suffix' | 'bestOf' | 'addsSpecialTokens'> {
   readonly conversation: Conversation;
+  /** Put around what the template makes what the tokenizer puts around texts. */
+  readonly addsSpecialTokens: boolean;
   /** Whether an answer may call more than one tool. */
   readonly parallelToolCalls: boolean;
   /** A call that must be: of any tool (`true`), or of the one named. */
@@ -46,7 +39,11 @@ export interface Chat {
   /** Null where there are no tools. */
   readonly toolFormat: ToolCallFormat | null;
   /** The prompt that the template makes of a conversation. */
-  encode(conversation: Conversation, signal: AbortSignal): Promise<readonly number[]>;
+  encode(
+    conversation: Conversation,
+    addsSpecialTokens: boolean,
+    signal: AbortSignal,
+  ): Promise<readonly number[]>;
   /** Like `Generator.start`, for a conversation. */
   start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration>;
 }
@@ -72,28 +69,31 @@ export function createChat(
 
   async function encode(
     conversation: Conversation,
+    addsSpecialTokens: boolean,
     signal: AbortSignal,
   ): Promise<readonly number[]> {
     if (template === null) throw withoutTemplate();
     const limits = { ...templateLimits, maxCharacters: maxPromptChars };
     const text = template.render(conversation, limits);
-    // The template has written what begins a text, so the tokenizer must not do so again.
-    return untilAborted(Promise.resolve(tokenizer.encode(text)), signal);
+    return untilAborted(Promise.resolve(tokenizer.encode(text, { addsSpecialTokens })), signal);
   }
 
   async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
-    const { conversation, parallelToolCalls, forcedCall, strictTools, ...generation } = request;
+    const { conversation, parallelToolCalls, forcedCall, strictTools, echo, ...generation } =
+      request;
     if (template === null) throw withoutTemplate();
     const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
     const tools = toolReading(conversation, onlyOneCall, format);
     const constraint = withCalls(request, onlyOneCall, format, formatLimits);
-    const ids = await encode(conversation, signal);
+    const ids = await encode(conversation, request.addsSpecialTokens, signal);
     const { deltas, ...rest } = await generator.start(
       {
         ...generation,
         constraint,
-        ...NO_TEXT_PROMPT,
         prompts: [ids],
+        suffix: null,
+        // It is the last message that begins the answer, not the prompt.
+        echo: false,
         bestOf: request.choicesPerPrompt,
         // What marks a call may be special tokens.
         skipSpecialTokens: tools === null && request.skipSpecialTokens,
@@ -101,7 +101,9 @@ export function createChat(
       },
       signal,
     );
-    return { ...rest, pieces: readAnswers(deltas, tools) };
+    const last = conversation.messages.at(-1);
+    const opening = echo && last?.role === 'assistant' ? last.content : '';
+    return { ...rest, pieces: readAnswers(deltas, tools, opening) };
   }
 
   return { hasTemplate: template !== null, toolFormat: format, encode, start };

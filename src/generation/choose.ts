@@ -37,12 +37,11 @@ export async function chooseAmong(
   scorer: Scorer,
   signal: AbortSignal,
 ): Promise<Choice> {
-  const { extraction, beta, q, priority, cacheScope, caller } = request;
-  const whose = { priority, cacheScope, caller };
-  const asked = { extraction, beta, q, ...whose, prompt, continuations: candidates };
-  const { policy, continuations, usage } = await scorer.score(asked, signal).catch((error) => {
+  const asked = { ...request, prompt, continuations: candidates };
+  const scoring = await scorer.score(asked, signal).catch((error) => {
     throw renamed(error, param);
   });
+  const { policy, promptIds, continuations, usage } = scoring;
   const rated = rate(candidates, continuations);
   const picks = draw(rated, request, policy);
   const deltas = picks.map((pick, index): ChoiceDelta => {
@@ -52,7 +51,7 @@ export async function chooseAmong(
       text: candidates[pick] ?? '',
       tokens: request.topLogprobs === null ? [] : describe(tokens, request),
       tokenIds: tokens.map(({ tokenId }) => tokenId),
-      prompt: null,
+      prompt: { tokenIds: promptIds, tokens: null },
       finishReason: 'stop',
       stopReason: null,
     };

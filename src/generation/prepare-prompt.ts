@@ -54,6 +54,18 @@ function truncate(
   maxLength: number,
 ): readonly number[] {
   if (asked === null) return ids;
-  const kept = asked === -1 ? Math.max(1, maxLength - (maxTokens ?? defaultMaxTokens)) : asked;
+  const room = maxTokens ?? defaultMaxTokens;
+  if (asked === -1 && room === Number.POSITIVE_INFINITY) return checkFits(ids, maxLength);
+  const kept = asked === -1 ? Math.max(1, maxLength - room) : asked;
   return ids.length > kept ? ids.slice(-kept) : ids;
+}
+
+/** An answer that takes what is left leaves nothing to say how much that should be. */
+function checkFits(ids: readonly number[], maxLength: number): readonly number[] {
+  if (ids.length < maxLength) return ids;
+  throw new ServerError(
+    'invalid_request',
+    `truncate_prompt_tokens is -1 and the prompt has ${ids.length} tokens, more than fit into ${maxLength}: say how many the answer may have.`,
+    { param: 'truncate_prompt_tokens' },
+  );
 }

@@ -1,35 +1,32 @@
 // From pieces of text to what a conversation's answer is made of: text, calls of tools with their arguments, and an end.
 import { randomUUID } from 'node:crypto';
-import type { ChoiceDelta, FinishReason, GeneratedToken } from './request.ts';
+import type { ChoiceDelta, FinishReason, GeneratedToken, PromptView } from './request.ts';
 import type { AnswerPart, ParsedCall, ToolCallScanner } from './tool-calls/scanner.ts';
 
 export interface ToolCall extends ParsedCall {
   readonly id: string;
 }
 
-/** Of each answer, `end` is the last and comes once. Tokens go out with the first piece after they were drawn that takes any. */
-export type AnswerPiece =
-  | {
-      readonly kind: 'text';
-      readonly index: number;
-      readonly text: string;
-      readonly tokens: readonly GeneratedToken[];
-    }
-  | {
-      readonly kind: 'call';
-      readonly index: number;
-      readonly id: string;
-      readonly name: string;
-    }
+type PieceContent =
+  | { readonly kind: 'text'; readonly text: string; readonly tokens: readonly GeneratedToken[] }
+  | { readonly kind: 'call'; readonly id: string; readonly name: string }
   /** Of the call before it. */
-  | { readonly kind: 'arguments'; readonly index: number; readonly text: string }
+  | { readonly kind: 'arguments'; readonly text: string }
   | {
       readonly kind: 'end';
-      readonly index: number;
       readonly finishReason: FinishReason | 'tool_calls';
       readonly stopReason: string | number | null;
       readonly tokens: readonly GeneratedToken[];
     };
+
+/** Of each answer, `end` is the last and comes once. Tokens go out with the first piece after they were drawn that takes any. */
+export type AnswerPiece = PieceContent & {
+  readonly index: number;
+  /** Tokens generated since the piece before. */
+  readonly tokenIds: readonly number[];
+  /** With an answer's first piece only. */
+  readonly prompt: PromptView | null;
+};
 
 export interface ToolReading {
   readonly createScanner: () => ToolCallScanner;
@@ -37,16 +34,17 @@ export interface ToolReading {
   readonly onlyOneCall: boolean;
 }
 
-/** `tools` null takes every text as it is. */
+/** `tools` null takes every text as it is; `echo` is the text that each answer begins with, as it is. */
 export async function* readAnswers(
   deltas: AsyncIterable<ChoiceDelta>,
   tools: ToolReading | null,
+  echo: string,
 ): AsyncGenerator<AnswerPiece> {
   const readers = new Map<number, AnswerReader>();
   for await (const delta of deltas) {
     let reader = readers.get(delta.index);
     if (reader === undefined) {
-      reader = new AnswerReader(delta.index, tools);
+      reader = new AnswerReader(delta.index, tools, echo);
       readers.set(delta.index, reader);
     }
     yield* reader.accept(delta);
@@ -57,30 +55,50 @@ class AnswerReader {
   readonly #index: number;
   readonly #scanner: ToolCallScanner | null;
   readonly #onlyOneCall: boolean;
+  /** Goes out before all else. */
+  #echo: string;
   #tokens: GeneratedToken[] = [];
+  #tokenIds: number[] = [];
+  #prompt: PromptView | null = null;
   #hasCalls = false;
   /** One call was all there might be. */
   #isOver = false;
 
-  constructor(index: number, tools: ToolReading | null) {
+  constructor(index: number, tools: ToolReading | null, echo: string) {
     this.#index = index;
+    this.#echo = echo;
     this.#scanner = tools?.createScanner() ?? null;
     this.#onlyOneCall = tools?.onlyOneCall ?? false;
   }
 
-  accept({ text, tokens, finishReason, stopReason }: ChoiceDelta): AnswerPiece[] {
-    this.#tokens.push(...tokens);
-    const pieces = this.#scan(text, finishReason !== null).flatMap((part) => this.#piece(part));
-    if (finishReason === null) return pieces;
+  accept(delta: ChoiceDelta): AnswerPiece[] {
+    this.#tokens.push(...delta.tokens);
+    this.#tokenIds.push(...delta.tokenIds);
+    this.#prompt ??= delta.prompt;
+    return [...this.#begin(), ...this.#read(delta)].map((content) => {
+      const prompt = this.#prompt;
+      this.#prompt = null;
+      return { ...content, index: this.#index, tokenIds: this.#tokenIds.splice(0), prompt };
+    });
+  }
+
+  #begin(): PieceContent[] {
+    const text = this.#echo;
+    this.#echo = '';
+    return text === '' ? [] : [{ kind: 'text', text, tokens: [] }];
+  }
+
+  #read({ text, finishReason, stopReason }: ChoiceDelta): PieceContent[] {
+    const contents = this.#scan(text, finishReason !== null).flatMap((part) => this.#content(part));
+    if (finishReason === null) return contents;
     const isCall = this.#hasCalls && finishReason === 'stop';
-    const end: AnswerPiece = {
+    const end: PieceContent = {
       kind: 'end',
-      index: this.#index,
       finishReason: isCall ? 'tool_calls' : finishReason,
       stopReason: isCall ? null : stopReason,
       tokens: this.#tokens.splice(0),
     };
-    return [...pieces, end];
+    return [...contents, end];
   }
 
   #scan(text: string, isLast: boolean): AnswerPart[] {
@@ -89,21 +107,20 @@ class AnswerReader {
     return isLast ? [...parts, ...this.#scanner.finish()] : parts;
   }
 
-  #piece(part: AnswerPart): AnswerPiece[] {
-    const index = this.#index;
+  #content(part: AnswerPart): PieceContent[] {
     this.#isOver ||= this.#onlyOneCall && this.#hasCalls && part.kind !== 'arguments';
     if (this.#isOver) return [];
     switch (part.kind) {
       case 'call': {
         this.#hasCalls = true;
         const id = `call_${randomUUID().replaceAll('-', '')}`;
-        return [{ kind: 'call', index, id, name: part.name }];
+        return [{ kind: 'call', id, name: part.name }];
       }
       case 'arguments':
-        return [{ kind: 'arguments', index, text: part.text }];
+        return [{ kind: 'arguments', text: part.text }];
       case 'text':
         if (part.text === '' && this.#tokens.length === 0) return [];
-        return [{ kind: 'text', index, text: part.text, tokens: this.#tokens.splice(0) }];
+        return [{ kind: 'text', text: part.text, tokens: this.#tokens.splice(0) }];
       default:
         return part satisfies never;
     }

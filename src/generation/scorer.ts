@@ -18,7 +18,7 @@ import { checkVocabulary } from './vocabulary.ts';
 export interface ScoreRequest
   extends Pick<
     GenerationRequest,
-    'extraction' | 'beta' | 'q' | 'caller' | 'priority' | 'cacheScope'
+    'extraction' | 'beta' | 'q' | 'caller' | 'priority' | 'cacheScope' | 'addsSpecialTokens'
   > {
   readonly prompt: Prompt;
   readonly continuations: readonly Prompt[];
@@ -32,6 +32,7 @@ export interface ScoredToken extends RatedText {
 
 export interface Scoring {
   readonly policy: PolicyParameters;
+  readonly promptIds: readonly number[];
   /** The tokens of each continuation, in the order of the request. */
   readonly continuations: readonly (readonly ScoredToken[])[];
   /** The prompt counts once. */
@@ -57,7 +58,12 @@ export function createScorer(
         param: 'beta',
       });
     }
-    const promptIds = await encodePrompt(tokenizer, request.prompt, engine.manifest);
+    const promptIds = await encodePrompt(
+      tokenizer,
+      request.prompt,
+      engine.manifest,
+      request.addsSpecialTokens,
+    );
     const scored = request.continuations.map(async (continuation, index) => {
       const param = `continuations[${index}]`;
       const ids = await continuationIds(tokenizer, request.prompt, continuation, param);
@@ -83,7 +89,8 @@ export function createScorer(
       );
       // What the first continuation found is what was there before.
       const cachedTokens = read[0]?.cachedTokens ?? 0;
-      return { policy, continuations, usage: { promptTokens, cachedTokens, completionTokens: 0 } };
+      const usage = { promptTokens, cachedTokens, completionTokens: 0 };
+      return { policy, promptIds, continuations, usage };
     } finally {
       leaving.abort();
     }

@@ -1,17 +1,19 @@
-// Between OpenAI's words for chats and this project's: the request in, whole answers and chunks out.
+// Between OpenAI's words for chats and this project's: the request in, whole answers out; `chat-chunks.ts` has the streams.
 import assert from 'node:assert/strict';
 import type { ChatRequest } from '../generation/chat.ts';
 import type { AnswerPiece, ToolCall } from '../generation/read-answers.ts';
-import type { GeneratedToken, Usage } from '../generation/request.ts';
+import type { GeneratedToken, PromptView, Usage } from '../generation/request.ts';
+import type { AnswerView } from './answer-view.ts';
 import { toUsage } from './completion-wire.ts';
 import { askedFormat, toConstraint } from './constraint-wire.ts';
 import { toConversation } from './conversation-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
+import { toPromptLogprobs } from './logprobs-wire.ts';
 import type { ChatBody } from './schema/chat-request.ts';
-import type { ChatChunk, ChatCompletion } from './schema/chat-response.ts';
+import type { ChatCompletion } from './schema/chat-response.ts';
 import type { ToolChoice } from './schema/tool-fields.ts';
-import { toTokenLogprobs } from './token-logprobs-wire.ts';
+import { toChatLogprobs } from './token-logprobs-wire.ts';
 import { toToolUse } from './tools-wire.ts';
 
 export type ChatHeader = Pick<ChatCompletion, 'id' | 'created' | 'model' | 'qsft'>;
@@ -21,6 +23,10 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
   const functions = (body.tools ?? []).map((tool) => tool.function);
   return {
     conversation: toConversation(body),
+    addsSpecialTokens: body.add_special_tokens ?? false,
+    truncatePromptTokens: body.truncate_prompt_tokens ?? null,
+    promptLogprobs: body.prompt_logprobs ?? null,
+    echo: body.echo ?? false,
     parallelToolCalls: body.parallel_tool_calls ?? true,
     ...toToolUse(toolChoice(body.tool_choice), functions),
     choicesPerPrompt: body.n ?? 1,
@@ -42,6 +48,7 @@ interface WholeAnswer {
   content: string;
   readonly calls: { -readonly [Field in keyof ToolCall]: ToolCall[Field] }[];
   readonly tokens: GeneratedToken[];
+  readonly tokenIds: number[];
   end: Extract<AnswerPiece, { kind: 'end' }> | null;
 }
 
@@ -49,12 +56,12 @@ interface WholeAnswer {
 export function toChatCompletion(
   header: ChatHeader,
   pieces: readonly AnswerPiece[],
-  reportsTokens: boolean,
+  view: AnswerView,
   usage: Usage,
 ): ChatCompletion {
   const choices = [...collect(pieces)]
     .sort(([first], [second]) => first - second)
-    .map(([index, { content, calls, tokens, end }]) => {
+    .map(([index, { content, calls, tokens, tokenIds, end }]) => {
       assert(end !== null, 'the last piece of an answer says why it ended');
       return {
         index,
@@ -64,25 +71,48 @@ export function toChatCompletion(
           refusal: null,
           ...(calls.length === 0 ? {} : { tool_calls: calls.map(toWireCall) }),
         },
-        logprobs: reportsTokens ? { content: toTokenLogprobs(tokens), refusal: null } : null,
+        logprobs: toChatLogprobs(tokens, view),
         finish_reason: end.finishReason,
         stop_reason: end.stopReason,
+        ...(view.tokenIds ? { token_ids: tokenIds } : {}),
       };
     });
-  return { ...header, object: 'chat.completion', choices, usage: toUsage(usage) };
+  const prompt = pieces.find(({ index }) => index === 0)?.prompt ?? null;
+  return {
+    ...header,
+    object: 'chat.completion',
+    choices,
+    ...toPrompt(prompt, view),
+    usage: toUsage(usage),
+  };
+}
+
+function toPrompt(
+  prompt: PromptView | null,
+  { tokenIds, promptLogprobs }: AnswerView,
+): Pick<ChatCompletion, 'prompt_token_ids' | 'prompt_logprobs'> {
+  return {
+    ...(tokenIds ? { prompt_token_ids: [...(prompt?.tokenIds ?? [])] } : {}),
+    ...(promptLogprobs ? { prompt_logprobs: (prompt?.tokens ?? []).map(toPromptLogprobs) } : {}),
+  };
 }
 
 function collect(pieces: readonly AnswerPiece[]): Map<number, WholeAnswer> {
   const answers = new Map<number, WholeAnswer>();
   for (const piece of pieces) {
-    const answer = answers.get(piece.index) ?? { content: '', calls: [], tokens: [], end: null };
+    const answer = answers.get(piece.index) ?? newAnswer();
     answers.set(piece.index, answer);
     add(piece, answer);
   }
   return answers;
 }
 
+function newAnswer(): WholeAnswer {
+  return { content: '', calls: [], tokens: [], tokenIds: [], end: null };
+}
+
 function add(piece: AnswerPiece, answer: WholeAnswer): void {
+  answer.tokenIds.push(...piece.tokenIds);
   const call = answer.calls.at(-1);
   switch (piece.kind) {
     case 'call':
@@ -104,61 +134,6 @@ function add(piece: AnswerPiece, answer: WholeAnswer): void {
   }
 }
 
-function toWireCall({ id, name, arguments: text }: ToolCall) {
+export function toWireCall({ id, name, arguments: text }: ToolCall) {
   return { id, type: 'function' as const, function: { name, arguments: text } };
-}
-
-type ChunkChoice = ChatChunk['choices'][number];
-
-/** One answer's chunks: its role first, then its text and calls, then why it ended. */
-export class ChatChunkWriter {
-  readonly #reportsTokens: boolean;
-  readonly #callCounts = new Map<number, number>();
-
-  constructor(reportsTokens: boolean) {
-    this.#reportsTokens = reportsTokens;
-  }
-
-  write(piece: AnswerPiece): ChunkChoice[] {
-    const choices = this.#pieceChoices(piece);
-    if (this.#callCounts.has(piece.index)) return choices;
-    this.#callCounts.set(piece.index, 0);
-    const role = { role: 'assistant', content: '', refusal: null } as const;
-    return [this.#choice(piece.index, role), ...choices];
-  }
-
-  #pieceChoices(piece: AnswerPiece): ChunkChoice[] {
-    const { index } = piece;
-    if (piece.kind === 'text') {
-      return [{ ...this.#choice(index, { content: piece.text }), ...this.#logprobs(piece.tokens) }];
-    }
-    if (piece.kind === 'call') {
-      const position = this.#callCounts.get(index) ?? 0;
-      this.#callCounts.set(index, position + 1);
-      const call = toWireCall({ id: piece.id, name: piece.name, arguments: '' });
-      return [this.#choice(index, { tool_calls: [{ index: position, ...call }] })];
-    }
-    if (piece.kind === 'arguments') {
-      const position = (this.#callCounts.get(index) ?? 0) - 1;
-      const call = { index: position, function: { arguments: piece.text } };
-      return [this.#choice(index, { tool_calls: [call] })];
-    }
-    return [
-      {
-        ...this.#choice(index, {}),
-        ...(piece.tokens.length === 0 ? {} : this.#logprobs(piece.tokens)),
-        finish_reason: piece.finishReason,
-        stop_reason: piece.stopReason,
-      },
-    ];
-  }
-
-  #choice(index: number, delta: ChunkChoice['delta']): ChunkChoice {
-    return { index, delta, logprobs: null, finish_reason: null, stop_reason: null };
-  }
-
-  #logprobs(tokens: readonly GeneratedToken[]) {
-    if (!this.#reportsTokens) return {};
-    return { logprobs: { content: toTokenLogprobs(tokens), refusal: null } };
-  }
 }

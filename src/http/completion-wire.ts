@@ -1,10 +1,17 @@
 // Between OpenAI's words for completions and this project's: the request in, whole answers and chunks out.
 import assert from 'node:assert/strict';
-import type { ChoiceDelta, FinishReason, GenerationRequest, Usage } from '../generation/request.ts';
+import type {
+  ChoiceDelta,
+  FinishReason,
+  GeneratedToken,
+  GenerationRequest,
+  Usage,
+} from '../generation/request.ts';
+import type { AnswerView } from './answer-view.ts';
 import { askedFormat, toConstraint } from './constraint-wire.ts';
 import { toEnding, toPolicy, toSampling } from './generation-fields.ts';
 import type { Limits } from './limits.ts';
-import { toLegacyLogprobs, toPromptLogprobs } from './logprobs-wire.ts';
+import { namedByIds, toLegacyLogprobs, toPromptLogprobs } from './logprobs-wire.ts';
 import { type CompletionBody, promptList } from './schema/completion-request.ts';
 import type { Completion, CompletionChunk, CompletionUsage } from './schema/completion-response.ts';
 
@@ -51,35 +58,17 @@ export function toUsage({ promptTokens, cachedTokens, completionTokens }: Usage)
   };
 }
 
-/** What the request wants to see of each answer. */
-export interface CompletionView {
-  readonly logprobs: boolean;
-  readonly promptLogprobs: boolean;
-  readonly tokenIds: boolean;
-}
-
-export function toView(
-  body: CompletionBody,
-  { topLogprobs, promptLogprobs }: GenerationRequest,
-): CompletionView {
-  return {
-    logprobs: topLogprobs !== null,
-    promptLogprobs: promptLogprobs !== null,
-    tokenIds: body.return_token_ids === true,
-  };
-}
-
 /** `usage` is undefined where the client did not ask for it, null in chunks that have none yet. */
 export function toChunk(
   header: CompletionHeader,
   delta: ChoiceDelta,
-  view: CompletionView,
+  view: AnswerView,
   usage: Usage | null | undefined,
 ): CompletionChunk {
   const choice = {
     text: delta.text,
     index: delta.index,
-    logprobs: view.logprobs ? toLegacyLogprobs(delta.tokens) : null,
+    logprobs: toLogprobs(delta.tokens, view),
     finish_reason: delta.finishReason,
     stop_reason: delta.stopReason,
     ...(view.tokenIds
@@ -94,7 +83,7 @@ export function toChunk(
 export function toCompletion(
   header: CompletionHeader,
   deltas: readonly ChoiceDelta[],
-  view: CompletionView,
+  view: AnswerView,
   usage: Usage,
 ): Completion {
   const choices = [...groupByIndex(deltas)]
@@ -102,7 +91,10 @@ export function toCompletion(
     .map(([index, pieces]) => ({
       text: pieces.map((piece) => piece.text).join(''),
       index,
-      logprobs: view.logprobs ? toLegacyLogprobs(pieces.flatMap((piece) => piece.tokens)) : null,
+      logprobs: toLogprobs(
+        pieces.flatMap((piece) => piece.tokens),
+        view,
+      ),
       finish_reason: finishReason(pieces),
       stop_reason: pieces.at(-1)?.stopReason ?? null,
       ...(view.tokenIds
@@ -116,6 +108,11 @@ export function toCompletion(
         : {}),
     }));
   return { ...header, choices, usage: toUsage(usage) };
+}
+
+function toLogprobs(tokens: readonly GeneratedToken[], { logprobs, namesIds }: AnswerView) {
+  if (!logprobs) return null;
+  return toLegacyLogprobs(namesIds ? namedByIds(tokens) : tokens);
 }
 
 function copy(ids: readonly number[] | undefined): number[] | null {

@@ -1,5 +1,5 @@
 // Log-probabilities in the shapes of OpenAI's completions and of vLLM's prompt_logprobs; with details, what each model says.
-import type { GeneratedToken, ModelsView } from '../generation/request.ts';
+import type { GeneratedToken, ModelsView, RatedText } from '../generation/request.ts';
 import type {
   CompletionLogprobs,
   PromptLogprobs,
@@ -17,6 +17,18 @@ export function toLegacyLogprobs(tokens: readonly GeneratedToken[]): CompletionL
     text_offset: tokens.map((token) => token.textOffset),
     ...(tokens.some(({ models }) => models !== null) ? { qsft: tokens.map(toTokenDetails) } : {}),
   };
+}
+
+/** Tokens under the names of their ids, which tell apart those that read the same. */
+export function namedByIds(tokens: readonly GeneratedToken[]): GeneratedToken[] {
+  return tokens.map((token) => ({
+    ...nameById(token),
+    top: token.top?.map(nameById) ?? null,
+  }));
+}
+
+function nameById<Token extends RatedText | GeneratedToken>(token: Token): Token {
+  return { ...token, text: `token_id:${token.tokenId}` };
 }
 
 /** By token id; null for the first token, which nothing predicts. */

@@ -1,7 +1,16 @@
 // Log-probabilities as chats have them: one entry a token, each with its alternatives; with details, what each model says.
 import type { GeneratedToken, RatedText } from '../generation/request.ts';
-import { finite, toModelsView } from './logprobs-wire.ts';
-import type { TokenLogprob } from './schema/chat-response.ts';
+import type { AnswerView } from './answer-view.ts';
+import { finite, namedByIds, toModelsView } from './logprobs-wire.ts';
+import type { ChatLogprobs, TokenLogprob } from './schema/chat-response.ts';
+
+export function toChatLogprobs(
+  tokens: readonly GeneratedToken[],
+  { logprobs, namesIds }: AnswerView,
+): ChatLogprobs | null {
+  if (!logprobs) return null;
+  return { content: toTokenLogprobs(namesIds ? namedByIds(tokens) : tokens), refusal: null };
+}
 
 export function toTokenLogprobs(tokens: readonly GeneratedToken[]): TokenLogprob[] {
   return tokens.map(({ text, logprob, models, kl, top }) => ({

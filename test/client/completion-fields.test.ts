@@ -151,6 +151,17 @@ describe('fields of vLLM', () => {
     expect(usage.completion_tokens).toBe(0);
   });
 
+  it('return_tokens_as_token_ids: names tokens by their ids', async () => {
+    const own = { return_tokens_as_token_ids: true, return_token_ids: true, logprobs: 2 };
+    const [answer] = (await complete(own)).choices;
+    const names = answer.token_ids.map((id: number) => `token_id:${id}`);
+    expect(answer.logprobs.tokens).toEqual(names);
+    const alternatives = answer.logprobs.top_logprobs.flatMap(Object.keys);
+    expect(alternatives.every((name: string) => /^token_id:\d+$/.test(name))).toBe(true);
+    const chunks = await streamed(own);
+    expect(chunks.flatMap(({ choices }) => choices[0].logprobs.tokens)).toEqual(names);
+  });
+
   it('allowed_token_ids: draws no other', async () => {
     const allowed_token_ids = [9, 30, 41];
     const answer = await complete({ allowed_token_ids, return_token_ids: true, temperature: 2 });

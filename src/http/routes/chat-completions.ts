@@ -3,7 +3,9 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import type { ChatGeneration } from '../../generation/chat.ts';
 import type { AnswerPiece } from '../../generation/read-answers.ts';
-import { ChatChunkWriter, type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
+import { type AnswerView, toView } from '../answer-view.ts';
+import { ChatChunkWriter } from '../chat-chunks.ts';
+import { type ChatHeader, toChatCompletion, toChatRequest } from '../chat-wire.ts';
 import { toUsage } from '../completion-wire.ts';
 import { toPolicyReport } from '../constraint-wire.ts';
 import { openRequest } from '../open-request.ts';
@@ -27,7 +29,7 @@ export function chatCompletions(services: GenerationServices) {
       max_tokens: body.max_completion_tokens == null ? 'max_tokens' : 'max_completion_tokens',
     };
     const request = toChatRequest(body, services.limits, context.var.caller);
-    const reportsTokens = request.topLogprobs !== null;
+    const view = toView(body, request);
     const generation = await renameFields(names, () =>
       policy.chat.start(request, context.var.abort.signal),
     );
@@ -40,36 +42,36 @@ export function chatCompletions(services: GenerationServices) {
     };
     const response =
       body.stream === true
-        ? streamGeneration(context, services, chunks(body, header, reportsTokens, generation))
-        : await whole(header, reportsTokens, generation);
+        ? streamGeneration(context, services, chunks(body, header, view, generation))
+        : await whole(header, view, generation);
     return nameIgnoredFields(response, ignoredFields);
   };
 }
 
 async function whole(
   header: ChatHeader,
-  reportsTokens: boolean,
+  view: AnswerView,
   generation: ChatGeneration,
 ): Promise<Response> {
   const pieces: AnswerPiece[] = [];
   for await (const piece of generation.pieces) pieces.push(piece);
-  return Response.json(toChatCompletion(header, pieces, reportsTokens, generation.usage()));
+  return Response.json(toChatCompletion(header, pieces, view, generation.usage()));
 }
 
 async function* chunks(
   body: ChatBody,
   chatHeader: ChatHeader,
-  reportsTokens: boolean,
+  view: AnswerView,
   generation: ChatGeneration,
 ): AsyncGenerator<ChatChunk> {
   const includesUsage = body.stream_options?.include_usage === true;
-  const writer = new ChatChunkWriter(reportsTokens);
+  const writer = new ChatChunkWriter(view);
   const header = { ...chatHeader, object: 'chat.completion.chunk' } as const;
   const isContinuous = body.stream_options?.continuous_usage_stats === true;
   for await (const piece of generation.pieces) {
     const soFar = isContinuous ? toUsage(generation.usage()) : null;
     const usage = includesUsage ? { usage: soFar } : {};
-    for (const choice of writer.write(piece)) yield { ...header, choices: [choice], ...usage };
+    for (const chunk of writer.write(piece)) yield { ...header, ...chunk, ...usage };
   }
   if (includesUsage) yield { ...header, choices: [], usage: toUsage(generation.usage()) };
 }

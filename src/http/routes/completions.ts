@@ -3,14 +3,13 @@ import { randomUUID } from 'node:crypto';
 import type { Context } from 'hono';
 import type { Generation } from '../../generation/generator.ts';
 import type { ChoiceDelta } from '../../generation/request.ts';
+import { type AnswerView, toView } from '../answer-view.ts';
 import {
   type CompletionHeader,
-  type CompletionView,
   toChunk,
   toCompletion,
   toGenerationRequest,
   toUsage,
-  toView,
 } from '../completion-wire.ts';
 import { toPolicyReport } from '../constraint-wire.ts';
 import { openRequest } from '../open-request.ts';
@@ -49,7 +48,7 @@ export function completions(services: GenerationServices) {
 
 async function whole(
   header: CompletionHeader,
-  view: CompletionView,
+  view: AnswerView,
   generation: Generation,
 ): Promise<Response> {
   const deltas: ChoiceDelta[] = [];
@@ -60,7 +59,7 @@ async function whole(
 async function* chunks(
   body: CompletionBody,
   header: CompletionHeader,
-  view: CompletionView,
+  view: AnswerView,
   generation: Generation,
 ): AsyncGenerator<CompletionChunk> {
   const includesUsage = body.stream_options?.include_usage === true;

@@ -17,7 +17,7 @@ export function score(services: RequestServices) {
     const { body, policy } = await openRequest(context, services, schema);
     const { prompt, continuations } = body;
     const asked = toPolicy(body, limits, context.var.caller);
-    const request = { ...asked, prompt, continuations };
+    const request = { ...asked, prompt, continuations, addsSpecialTokens: null };
     const scoring = await policy.scorer.score(request, context.var.abort.signal);
     const { promptTokens, cachedTokens } = scoring.usage;
     const { beta, extraction } = scoring.policy;

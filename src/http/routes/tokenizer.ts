@@ -41,7 +41,7 @@ function encode(
   const { prompt, messages } = body;
   if (messages != null) {
     return renameFields({ prompt: 'messages' }, () =>
-      chat.encode(toConversation({ ...body, messages }), signal),
+      chat.encode(toConversation({ ...body, messages }), body.add_special_tokens ?? false, signal),
     );
   }
   const addsSpecialTokens = body.add_special_tokens ?? engine.manifest.adds_special_tokens;

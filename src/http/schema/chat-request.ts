@@ -15,6 +15,7 @@ import {
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
+import { tokenFields } from './token-fields.ts';
 import { parallelToolCallsField, toolChoiceField, toolNameField } from './tool-fields.ts';
 
 export type ChatBody = z.infer<ReturnType<typeof chatRequestSchema>>;
@@ -50,6 +51,16 @@ export function chatRequestSchema(limits: Limits) {
       parallel_tool_calls: parallelToolCallsField(),
       response_format: responseFormatField(limits),
       ...policyFields(limits),
+      echo: booleanField().nullish().meta({
+        description: 'Begin each answer with the last message, where that is of the assistant.',
+        default: false,
+      }),
+      add_special_tokens: booleanField().nullish().meta({
+        description:
+          'Put around what the chat template writes what the tokenizer puts around texts: a beginning of sequence, above all. Most templates write it themselves.',
+        default: false,
+      }),
+      ...tokenFields(limits),
       ...samplingFields(limits),
       ...constraintFields(limits),
       functions: absentField('use tools'),
@@ -68,6 +79,9 @@ export function chatRequestSchema(limits: Limits) {
       const isReported = body.logprobs === true || body.qsft?.details === true;
       if (body.top_logprobs != null && body.top_logprobs > 0 && !isReported) {
         refuse('top_logprobs', 'needs logprobs to be true');
+      }
+      if (body.prompt_logprobs != null && body.stream === true) {
+        refuse('prompt_logprobs', 'cannot be used with stream');
       }
       const problem = findConversationProblem(body);
       if (problem !== null) refuse(...problem);

@@ -1,6 +1,11 @@
 // What POST /v1/chat/completions answers with: OpenAI's `chat.completion`, whole or as chunks of a stream.
 import { z } from 'zod';
-import { modelsViewSchema, policySchema, usageSchema } from './completion-response.ts';
+import {
+  modelsViewSchema,
+  policySchema,
+  promptLogprobsSchema,
+  usageSchema,
+} from './completion-response.ts';
 
 const scoredTokenSchema = z.object({
   token: z.string(),
@@ -56,6 +61,8 @@ const deltaSchema = z.object({
 const finishReason = z.enum(['stop', 'length', 'tool_calls']);
 const stopReason = z.union([z.string(), z.int().nonnegative()]).nullable();
 
+const tokenIds = z.array(z.int()).optional().meta({ description: 'With `return_token_ids`.' });
+
 const header = {
   id: z.string(),
   created: z.int().meta({ description: 'Seconds since the epoch.' }),
@@ -72,8 +79,13 @@ export const chatCompletionSchema = z.object({
       logprobs: logprobsSchema.nullable(),
       finish_reason: finishReason,
       stop_reason: stopReason,
+      token_ids: tokenIds,
     }),
   ),
+  prompt_token_ids: tokenIds,
+  prompt_logprobs: z.array(promptLogprobsSchema).optional().meta({
+    description: 'With `prompt_logprobs`: for each token of the prompt, by token id.',
+  }),
   usage: usageSchema,
   qsft: policySchema,
 });
@@ -88,8 +100,12 @@ export const chatChunkSchema = z.object({
       logprobs: logprobsSchema.nullable(),
       finish_reason: finishReason.nullable(),
       stop_reason: stopReason,
+      token_ids: tokenIds,
     }),
   ),
+  prompt_token_ids: z.array(z.int()).optional().meta({
+    description: 'With `return_token_ids`, in the first chunk of an answer.',
+  }),
   usage: usageSchema.nullable().optional().meta({
     description: 'Only with `stream_options.include_usage`, and null in every chunk but the last.',
   }),
@@ -98,4 +114,5 @@ export const chatChunkSchema = z.object({
 
 export type ChatCompletion = z.infer<typeof chatCompletionSchema>;
 export type ChatChunk = z.infer<typeof chatChunkSchema>;
+export type ChatLogprobs = z.infer<typeof logprobsSchema>;
 export type TokenLogprob = z.infer<typeof tokenLogprobSchema>;

@@ -17,8 +17,7 @@ import {
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
 import { samplingFields } from './sampling-fields.ts';
-
-const TRUNCATION = 'must be -1 or an integer above 0';
+import { tokenFields } from './token-fields.ts';
 
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
@@ -57,27 +56,12 @@ export function completionRequestSchema(limits: Limits) {
         description:
           'Text behind the gap that the answer fills, for a policy whose manifest has a fill_in_the_middle template.',
       }),
-      prompt_logprobs: integerField(0, limits.maxLogprobs).nullish().meta({
-        description:
-          "Report the log-probability of each of the prompt's tokens, and of this many alternatives, by token id. Not with `stream`.",
-      }),
-      return_token_ids: booleanField().nullish().meta({
-        description:
-          'Report the ids of the tokens of each answer, the one that ended it included, and of its prompt.',
-        default: false,
-      }),
       add_special_tokens: booleanField().nullish().meta({
         description:
           'Put around a prompt of text what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in training, which the manifest says.',
       }),
       prompt_embeds: absentField('send text or token ids'),
-      truncate_prompt_tokens: z
-        .union([z.literal(-1), z.int(TRUNCATION).min(1, TRUNCATION)], TRUNCATION)
-        .nullish()
-        .meta({
-          description:
-            'Keep only so many of the last tokens of each prompt; -1 keeps as many as leave room for `max_tokens`.',
-        }),
+      ...tokenFields(limits),
       ...samplingFields(limits),
       response_format: responseFormatField(limits),
       ...constraintFields(limits),

@@ -20,7 +20,7 @@ const tokenDetailsSchema = modelsViewSchema.extend({
   top: z.record(z.string(), modelsViewSchema).meta({ description: 'As `top_logprobs`.' }),
 });
 
-const promptLogprobsSchema = z
+export const promptLogprobsSchema = z
   .record(
     z.string(),
     z.object({

@@ -1,7 +1,7 @@
 // The body of POST /v1/responses. Nothing is stored between requests: whatever would need that is refused by name.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
-import { seedField } from './answer-fields.ts';
+import { seedField, stopField } from './answer-fields.ts';
 import { constraintFields, textFormatField } from './constraint-fields.ts';
 import {
   absentField,
@@ -48,6 +48,7 @@ export function responsesRequestSchema(limits: Limits) {
     max_output_tokens: integerField(1, MAX_INT32).nullish().meta({
       description: 'Most tokens of the answer. Left out: as many as fit after the prompt.',
     }),
+    stop: stopField(limits),
     seed: seedField(),
     stream: booleanField().nullish().meta({
       description: 'Send events while the answer is made.',

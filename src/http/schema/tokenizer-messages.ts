@@ -22,7 +22,7 @@ export function tokenizeRequestSchema(limits: Limits) {
       ...others,
       add_special_tokens: booleanField().nullish().meta({
         description:
-          'Put around a prompt what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in completions. The template alone begins a conversation.',
+          'Put around a prompt what the tokenizer puts around texts: a beginning of sequence, above all. Left out: as in completions, and not for a conversation, which its template begins.',
       }),
       return_token_strs: booleanField().nullish().meta({
         description: 'Also report each token as text.',

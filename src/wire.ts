@@ -63,7 +63,10 @@ export function wire(config: Config, logger: Logger): Parts {
       else logger.info({ model: id, folder }, change);
     },
   });
-  const metrics = createMetrics(() => catalog.loads, config.vllmMetrics === 'on');
+  const metrics = createMetrics(
+    () => catalog.loads,
+    config.vllmMetrics === 'on' ? { reusesPrefixes: config.prefixCache !== 'off' } : null,
+  );
   return { catalog, metrics, open };
 }
 

@@ -88,6 +88,7 @@ export class Catalog {
       return {
         model: manifest.id,
         maxLength,
+        kvCacheType: manifest.kv_cache.dtype,
         slots: sum(({ model }) => model.maxSequences),
         kvCacheBytes: sum(({ model }) => model.kvCacheBytes),
         waiting: sum(({ inFlight }) => inFlight.waiting),

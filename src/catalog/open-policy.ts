@@ -13,7 +13,7 @@ import { createGenerator } from '../generation/generator.ts';
 import { grammarVocabulary } from '../generation/grammar-vocabulary.ts';
 import type { GenerationObserver } from '../generation/observer.ts';
 import { createScorer } from '../generation/scorer.ts';
-import { ThreadedTokenizer } from '../generation/threaded-tokenizer.ts';
+import { launchTokenizerThread, ThreadedTokenizer } from '../generation/threaded-tokenizer.ts';
 import { loadTokenizer } from '../generation/tokenizer.ts';
 import type { ToolCallFormat } from '../generation/tool-calls/scanner.ts';
 import type { ServedPolicy } from './served-policy.ts';
@@ -41,7 +41,11 @@ export interface OpenPolicyOptions {
 export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPolicy> {
   const { modelFolder } = options.engine;
   const { observer, toolParser, maxPromptChars, templateLimits, formatLimits } = options;
-  const tokenizer = new ThreadedTokenizer(await loadTokenizer(modelFolder));
+  const tokenizer = new ThreadedTokenizer(
+    await loadTokenizer(modelFolder),
+    launchTokenizerThread,
+    observer.textEncoded,
+  );
   const template = await loadChatTemplate(modelFolder, tokenizer.config, options.maxTemplateChars);
   const engine = await startEngine(options.engine, { tokenQuota: options.tokenQuota });
   try {

@@ -15,7 +15,7 @@ interface Waiting {
 export type LaunchTokenizerThread = (data: TokenizerThreadData) => Worker;
 
 /** Node runs workers from built files alone. */
-function launchTokenizerThread(workerData: TokenizerThreadData): Worker {
+export function launchTokenizerThread(workerData: TokenizerThreadData): Worker {
   return new Worker(new URL('./tokenizer-worker.js', import.meta.url), { workerData });
 }
 
@@ -33,9 +33,16 @@ export class ThreadedTokenizer implements TextTokenizer {
   readonly #waiting = new Map<number, Waiting>();
   #nextId = 0;
   #charactersLeft = CHARACTERS_PER_TURN;
+  readonly #onEncoded: (seconds: number) => void;
 
-  constructor(local: LocalTokenizer, launch: LaunchTokenizerThread = launchTokenizerThread) {
+  /** `onEncoded` is told how long each text took, waiting for the thread included. */
+  constructor(
+    local: LocalTokenizer,
+    launch: LaunchTokenizerThread = launchTokenizerThread,
+    onEncoded: (seconds: number) => void = () => {},
+  ) {
     this.#local = local;
+    this.#onEncoded = onEncoded;
     this.#launch = launch;
     this.vocabularySize = local.vocabularySize;
     this.definition = local.definition;
@@ -49,14 +56,20 @@ export class ThreadedTokenizer implements TextTokenizer {
     text: string,
     options: EncodeOptions = {},
   ): readonly number[] | Promise<readonly number[]> {
-    if (text.length > this.#charactersLeft) return this.#encodeOnThread(text, options);
+    const startedAt = performance.now();
+    const encoded = (ids: readonly number[]) => {
+      this.#onEncoded((performance.now() - startedAt) / 1000);
+      return ids;
+    };
+    if (text.length > this.#charactersLeft)
+      return this.#encodeOnThread(text, options).then(encoded);
     if (this.#charactersLeft === CHARACTERS_PER_TURN) {
       setImmediate(() => {
         this.#charactersLeft = CHARACTERS_PER_TURN;
       });
     }
     this.#charactersLeft -= text.length;
-    return this.#local.encode(text, options);
+    return encoded(this.#local.encode(text, options));
   }
 
   async close(): Promise<void> {

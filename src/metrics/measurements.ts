@@ -8,6 +8,8 @@ export interface PolicyLoad {
   readonly maxLength: number;
   readonly slots: number;
   readonly kvCacheBytes: number;
+  /** Of its elements, as `policy.json` names it. */
+  readonly kvCacheType: string;
   readonly waiting: number;
   readonly running: number;
 }

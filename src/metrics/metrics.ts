@@ -1,10 +1,11 @@
 // What the server measures of itself, for Prometheus. Labels are bounded: route patterns, codes, kinds, and the ids of the
 // policies it was started with.
 import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { createHttpMetrics } from './http-metrics.ts';
 import { LATENCY_SECONDS } from './latency-buckets.ts';
 import type { PolicyLoad } from './measurements.ts';
 import { createPolicyMetrics, type PolicyMetrics } from './policy-metrics.ts';
-import { createVllmMetrics } from './vllm-metrics.ts';
+import { createVllmMetrics, type VllmOptions } from './vllm-metrics.ts';
 
 export type Metrics = ReturnType<typeof createMetrics>;
 
@@ -15,8 +16,11 @@ const MISNAMED = [
   'nodejs_active_requests_total',
 ];
 
-/** `loads` gives every policy, loaded or not, and always the same ones. `withVllm`: also vLLM's core metrics, by its names. */
-export function createMetrics(loads: () => readonly PolicyLoad[], withVllm = true) {
+/** `loads` gives every policy, loaded or not, and always the same ones. Null leaves out vLLM's core metrics, by its names. */
+export function createMetrics(
+  loads: () => readonly PolicyLoad[],
+  vllm: VllmOptions | null = { reusesPrefixes: true },
+) {
   const registry = new Registry();
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
@@ -24,22 +28,9 @@ export function createMetrics(loads: () => readonly PolicyLoad[], withVllm = tru
   const policies = createPolicyMetrics(
     registry,
     loads,
-    withVllm ? createVllmMetrics(registry, loads) : null,
+    vllm && createVllmMetrics(registry, loads, vllm),
   );
 
-  const httpRequests = new Counter({
-    name: 'qsft_http_requests_total',
-    help: 'HTTP requests answered.',
-    labelNames: ['method', 'route', 'status'],
-    registers,
-  });
-  const httpDuration = new Histogram({
-    name: 'qsft_http_request_duration_seconds',
-    help: 'From the first header of a request to the end of its response.',
-    labelNames: ['method', 'route'],
-    buckets: LATENCY_SECONDS,
-    registers,
-  });
   const rejected = new Counter({
     name: 'qsft_rejected_total',
     help: 'Requests that ended with an error, by its code.',
@@ -58,11 +49,7 @@ export function createMetrics(loads: () => readonly PolicyLoad[], withVllm = tru
     registry,
     /** Of one policy of those there were at the start. */
     of: (model: string): PolicyMetrics => policies(model),
-    requestServed(request: { method: string; route: string; status: number; seconds: number }) {
-      const { method, route, status, seconds } = request;
-      httpRequests.inc({ method, route, status });
-      httpDuration.observe({ method, route }, seconds);
-    },
+    requestServed: createHttpMetrics(registry, vllm !== null),
     requestRejected(reason: string) {
       rejected.inc({ reason });
     },

@@ -103,6 +103,10 @@ export function createPolicyMetrics(
     'queue_seconds',
     'From the submission of a request until an answer gets its slot.',
   );
+  const tokenizeTime = histogram(
+    'tokenize_seconds',
+    "From a text to its tokens; that of long ones has the wait for the tokenizer's thread.",
+  );
   const batchSize = new Histogram({
     name: 'qsft_batch_size',
     help: 'Sequences in one step of the model.',
@@ -156,6 +160,9 @@ export function createPolicyMetrics(
     const tokenValue = value.labels(own);
     const tokenKl = kl.labels(own);
     return {
+      textEncoded(seconds: number) {
+        tokenizeTime.observe(own, seconds);
+      },
       constrainedAnswers(change: number) {
         constrained.inc(own, change);
       },

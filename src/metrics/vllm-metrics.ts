@@ -2,6 +2,7 @@
 // server unchanged. What they count is vLLM's too, so each of the n answers to a prompt is a request of its own.
 import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { AnswerTimes, PolicyLoad, StepMeasurement, TokenMeasurement } from './measurements.ts';
+import { createVllmCacheConfig } from './vllm-cache-config.ts';
 
 const FIRST_TOKEN_SECONDS = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 40, 80,
@@ -15,15 +16,25 @@ const REQUEST_SECONDS = [
 ];
 const ITERATION_TOKENS = [1, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384];
 const ANSWERS = [1, 2, 5, 10, 20];
+const PREEMPTIONS = [1, 2, 3, 4, 5, 10, 20];
 
 /** vLLM numbers the engines of a model; here each has one. */
 const ENGINE = '0';
 const LABELS = ['model_name', 'engine'] as const;
 
+export interface VllmOptions {
+  /** Whether there is a prefix cache. */
+  readonly reusesPrefixes: boolean;
+}
+
 export type VllmMetrics = ReturnType<typeof createVllmMetrics>;
 
 /** Gives the metrics of the policy of an id. */
-export function createVllmMetrics(registry: Registry, loads: () => readonly PolicyLoad[]) {
+export function createVllmMetrics(
+  registry: Registry,
+  loads: () => readonly PolicyLoad[],
+  { reusesPrefixes }: VllmOptions,
+) {
   const registers = [registry];
   const every = loads().map(({ model }) => labelsOf(model));
   // There from the start, as a rate needs it.
@@ -48,10 +59,47 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
         for (const load of loads()) this.set(labelsOf(load.model), read(load));
       },
     });
+  /** One series for each value of a label of its own. */
+  const gauges = (
+    name: string,
+    help: string,
+    label: string,
+    read: (load: PolicyLoad) => Readonly<Record<string, number>>,
+  ) =>
+    new Gauge({
+      name: `vllm:${name}`,
+      help,
+      labelNames: [...LABELS, label],
+      registers,
+      collect() {
+        for (const load of loads()) {
+          for (const [value, number] of Object.entries(read(load))) {
+            this.set({ ...labelsOf(load.model), [label]: value }, number);
+          }
+        }
+      },
+    });
   const lengths = oneTwoFive(Math.max(...loads().map(({ maxLength }) => maxLength)));
 
   gauge('num_requests_running', 'Requests that hold a slot.', ({ running }) => running);
   gauge('num_requests_waiting', 'Requests that wait for a slot.', ({ waiting }) => waiting);
+  gauges(
+    'num_requests_waiting_by_reason',
+    'Requests that wait, by why: for a slot, which is capacity. None is deferred here.',
+    'reason',
+    ({ waiting }) => ({ capacity: waiting, deferred: 0 }),
+  );
+  gauges(
+    'engine_sleep_state',
+    'Whether the policy is loaded (awake) or not (discard_all).',
+    'sleep_state',
+    ({ slots }) => ({
+      awake: slots > 0 ? 1 : 0,
+      weights_offloaded: 0,
+      discard_all: slots > 0 ? 0 : 1,
+    }),
+  );
+  createVllmCacheConfig(registry, loads, labelsOf, reusesPrefixes);
   gauge(
     'kv_cache_usage_perc',
     'Share of the slots of the KV cache that are held, 0 to 1.',
@@ -66,6 +114,17 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
   counter('num_preemptions_total', 'Preemptions. This server never takes a slot away.');
   const promptTokens = counter('prompt_tokens_total', 'Prompt tokens processed.');
   const cachedTokens = counter('prompt_tokens_cached_total', 'Of those, tokens that were cached.');
+  const bySource = new Counter({
+    name: 'vllm:prompt_tokens_by_source_total',
+    help: 'Prompt tokens by where they came from: run, or found in the prefix cache.',
+    labelNames: [...LABELS, 'source'],
+    registers,
+  });
+  for (const own of every) {
+    for (const source of ['local_compute', 'local_cache_hit', 'external_kv_transfer']) {
+      bySource.inc({ ...own, source }, 0);
+    }
+  }
   const generationTokens = counter('generation_tokens_total', 'Tokens generated.');
   const requestSuccess = new Counter({
     name: 'vllm:request_success_total',
@@ -74,7 +133,7 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
     registers,
   });
   for (const own of every) {
-    for (const outcome of ['stop', 'length', 'abort', 'error']) {
+    for (const outcome of ['stop', 'length', 'abort', 'error', 'repetition']) {
       requestSuccess.inc({ ...own, finished_reason: outcome }, 0);
     }
   }
@@ -127,6 +186,11 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
     'Prompt tokens run and not cached.',
     lengths,
   );
+  const preemptions = histogram(
+    'request_num_preemptions',
+    'Preemptions of a request: none, this server never takes a slot away.',
+    PREEMPTIONS,
+  );
   const paramsMaxTokens = histogram(
     'request_params_max_tokens',
     'The max_tokens of a request.',
@@ -171,6 +235,7 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
         requestPrompt.observe(own, answer.promptTokens);
         requestGeneration.observe(own, answer.completionTokens);
         paramsMaxTokens.observe(own, answer.maxTokens);
+        preemptions.observe(own, 0);
         if (admittedAt !== null) computed.observe(own, answer.promptTokens - answer.cachedTokens);
       },
       /** All answers to one prompt. */
@@ -187,6 +252,8 @@ export function createVllmMetrics(registry: Registry, loads: () => readonly Poli
         prefixHits.inc(own, step.cachedTokens);
         promptTokens.inc(own, step.admittedTokens);
         cachedTokens.inc(own, step.cachedTokens);
+        bySource.inc({ ...own, source: 'local_cache_hit' }, step.cachedTokens);
+        bySource.inc({ ...own, source: 'local_compute' }, step.admittedTokens - step.cachedTokens);
       },
     };
   };

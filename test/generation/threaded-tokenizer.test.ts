@@ -46,6 +46,17 @@ describe('ThreadedTokenizer', () => {
     expect(await Promise.all(encoded)).toEqual(texts.map((text) => local.encode(text)));
   });
 
+  it('tells how long each text took, be it encoded here or on the thread', async () => {
+    const seconds: number[] = [];
+    const timed = new ThreadedTokenizer(local, launch, (took) => seconds.push(took));
+    await timed.encode('a cat');
+    expect(seconds).toHaveLength(1);
+    await timed.encode(LONG);
+    expect(seconds).toHaveLength(2);
+    expect(seconds[1]).toBeGreaterThan(seconds[0] ?? Number.POSITIVE_INFINITY);
+    await timed.close();
+  });
+
   it('refuses long texts as it does short ones', async () => {
     const words = new ThreadedTokenizer(wordTokenizer(), launch);
     const refused = Promise.resolve(words.encode(`${'a b '.repeat(2000)}S h`));

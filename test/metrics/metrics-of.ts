@@ -10,6 +10,7 @@ export function metricsOf(engine: Engine): Metrics {
       maxLength: model.maxLength,
       slots: model.maxSequences,
       kvCacheBytes: model.kvCacheBytes,
+      kvCacheType: manifest.kv_cache.dtype,
       ...engine.inFlight,
     },
   ]);

@@ -9,6 +9,7 @@ const TINY: PolicyLoad = {
   maxLength: 128,
   slots: 8,
   kvCacheBytes: 4096,
+  kvCacheType: 'float16',
   waiting: 3,
   running: 2,
 };
@@ -17,6 +18,7 @@ const OTHER: PolicyLoad = {
   maxLength: 64,
   slots: 0,
   kvCacheBytes: 0,
+  kvCacheType: 'float32',
   waiting: 0,
   running: 0,
 };
@@ -40,7 +42,9 @@ const ANSWER: AnswerTimes = {
 function use(metrics: Metrics): void {
   const tiny = metrics.of('tiny');
   metrics.requestServed({ method: 'POST', route: '/v1/completions', status: 200, seconds: 1 });
+  metrics.requestServed({ method: 'GET', route: '/metrics', status: 200, seconds: 1 });
   metrics.requestRejected('queue_full');
+  tiny.textEncoded(0.02);
   tiny.generationStarted({ promptTokens: 10, beta: 4096 });
   tiny.tokenGenerated({ seconds: 0.5, isFirst: true, value: 0.25, kl: 0.1 });
   tiny.tokenGenerated({ seconds: 0.1, isFirst: false, value: null, kl: 0 });
@@ -105,6 +109,11 @@ describe('the metrics', () => {
     expect(value('qsft_device_to_host_bytes_total{model="tiny"}')).toBe(3 * 64);
   });
 
+  it('say how long texts took to become tokens', () => {
+    expect(value('qsft_tokenize_seconds_bucket{le="0.01",model="tiny"}')).toBe(0);
+    expect(value('qsft_tokenize_seconds_sum{model="tiny"}')).toBe(0.02);
+  });
+
   it('tell betas of thousands apart', () => {
     expect(value('qsft_beta_bucket{le="2048",model="tiny"}')).toBe(0);
     expect(value('qsft_beta_bucket{le="4096",model="tiny"}')).toBe(1);
@@ -148,6 +157,8 @@ describe('the metrics', () => {
       request_prefill_kv_computed_tokens_sum: 6,
       request_params_max_tokens_sum: 5,
       request_params_n_sum: 2,
+      request_num_preemptions_sum: 0,
+      request_num_preemptions_count: 1,
       iteration_tokens_total_sum: 10,
     };
     const found = Object.fromEntries(
@@ -164,10 +175,47 @@ describe('the metrics', () => {
     expect(buckets('time_to_first_token_seconds')).toHaveLength(23);
   });
 
+  it("have vLLM's metrics that carry a label of their own", () => {
+    const labelled = (name: string, label: string, values: readonly string[]) =>
+      values.map((own) => value(`vllm:${name}{${OWN},${label}="${own}"}`));
+    const sources = ['local_compute', 'local_cache_hit', 'external_kv_transfer'];
+    expect(labelled('prompt_tokens_by_source_total', 'source', sources)).toEqual([18, 12, 0]);
+    const reasons = ['capacity', 'deferred'];
+    expect(labelled('num_requests_waiting_by_reason', 'reason', reasons)).toEqual([3, 0]);
+    const states = ['awake', 'weights_offloaded', 'discard_all'];
+    expect(labelled('engine_sleep_state', 'sleep_state', states)).toEqual([1, 0, 0]);
+  });
+
+  it("describe a loaded policy's cache as vLLM does, in blocks", () => {
+    const described = [...samplesOf(text).keys()].filter((name) => /cache_config_info/.test(name));
+    expect(described).toHaveLength(1);
+    for (const label of [
+      'model_name="tiny"',
+      'block_size="16"',
+      'num_gpu_blocks="64"',
+      'cache_dtype="float16"',
+      'enable_prefix_caching="True"',
+      'kv_cache_memory_bytes="4096"',
+      'kv_cache_size_tokens="1024"',
+      'kv_cache_max_concurrency="8"',
+    ]) {
+      expect(described[0]).toContain(label);
+    }
+  });
+
+  it("count HTTP requests by vLLM's names too, but for probes and scrapes", () => {
+    const route = 'handler="/v1/completions",method="POST"';
+    expect(value(`http_requests_total{${route},status="2xx"}`)).toBe(1);
+    expect(value(`http_request_duration_seconds_bucket{le="0.5",${route}}`)).toBe(0);
+    expect(value(`http_request_duration_seconds_bucket{le="1",${route}}`)).toBe(1);
+    expect(value('http_request_duration_highr_seconds_count')).toBe(1);
+    expect(value('qsft_http_requests_total{method="GET",route="/metrics",status="200"}')).toBe(1);
+  });
+
   it('have nothing of vLLM where that is off', async () => {
-    const own = createMetrics(LOADS, false);
+    const own = createMetrics(LOADS, null);
     use(own);
-    expect(await own.registry.metrics()).not.toContain('vllm:');
+    expect(await own.registry.metrics()).not.toMatch(/^(vllm:|http_)/m);
   });
 
   it.each(['dashboard.json', 'alerts.yml'])('are those that %s asks for', async (file) => {

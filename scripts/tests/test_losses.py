@@ -32,6 +32,16 @@ def test_the_uniform_value_loss_is_equation_3(seed: int) -> None:
 
 
 @given(st.integers(0, 1000))
+def test_the_uniform_value_loss_gives_nothing_to_reserved_ids(seed: int) -> None:
+    logits, actions, weights = random_rows(seed)
+    logits[:, :2] -= 1e4  # ids 0 and 1 have no probability, as where they had no logits
+    found = value_loss(logits.log_softmax(dim=1), actions, weights, "uniform", LEFTOVER, (0, 1))
+    without = logits[:, 2:].log_softmax(dim=1)
+    expected = value_loss(without, actions - 2, weights, "uniform", LEFTOVER)
+    torch.testing.assert_close(found, expected, rtol=1e-3, atol=1e-3)
+
+
+@given(st.integers(0, 1000))
 def test_the_leftover_value_loss_gives_the_rest_to_the_dummy_token(seed: int) -> None:
     logprobs, actions, weights = random_rows(seed)
     total = sum(

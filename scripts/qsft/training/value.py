@@ -52,7 +52,14 @@ class ValueStage:
         counted = self.counted(batch, step)
         logprobs = predict(self.model, batch, counted).log_softmax(dim=1)
         actions, used = batch.ids[counted], weights[counted]
-        loss = value_loss(logprobs, actions, used, self._settings.smoothing, self._leftover_id)
+        loss = value_loss(
+            logprobs,
+            actions,
+            used,
+            self._settings.smoothing,
+            self._leftover_id,
+            self._reserved_ids,
+        )
         chosen = logprobs.detach().gather(1, actions[:, None]).squeeze(1).exp()
         return loss, {**metrics, "mean_weight": mean(used), "mean_value": mean(chosen)}
 

@@ -117,7 +117,7 @@ def test_the_loss_is_that_of_a_loop_over_action_tokens(
         weights = naive_weights(item, mode, p, pi)
         for here, weight in zip(action_positions(item), weights, strict=False):
             token = int(data.ids[row, here])
-            others = [i for i in range(VOCAB_SIZE) if i != token]
+            others = [i for i in range(VOCAB_SIZE) if i != token and i not in RESERVED_IDS]
             left = [LEFTOVER_ID] if smoothing == "leftover" else others
             rest = sum(math.log(p[here, i]) for i in left) / len(left)
             losses.append(-weight * math.log(p[here, token]) - (1 - weight) * rest)

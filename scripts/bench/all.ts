@@ -9,7 +9,7 @@ const { values: flags } = parseArgs({
     part: { type: 'string', default: 'steps,profile,speculative,conversation,scaling,compare' },
     models: { type: 'string', default: 'scripts/out/bench' },
     /** Within `models`: what all parts but the comparison measure. */
-    precision: { type: 'string', default: 'int4' },
+    precision: { type: 'string', default: 'int8' },
     python: { type: 'string', default: 'python3' },
     /** To see that everything runs: its figures mean little, and no file is written. */
     quick: { type: 'boolean', default: false },

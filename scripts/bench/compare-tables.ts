@@ -1,11 +1,5 @@
 // What the rounds say, as rows of the report's tables.
-import {
-  decodedPerSecond,
-  type Entry,
-  type Timing,
-  tokensPerSecond,
-  type Workload,
-} from './contestant.ts';
+import { type Entry, type Timing, tokensPerSecond, type Workload } from './contestant.ts';
 import type { PeerEntry, Precision } from './contestants.ts';
 import type { Timings } from './rounds.ts';
 import { median, medianRatio } from './statistics.ts';
@@ -29,8 +23,8 @@ export function ratioRows(
   );
   return [...pairs, ...servers.slice(0, 1)].map(([left, right]) => [
     `${left} : ${right}`,
-    ...workloads.map((workload, index) =>
-      ratioCell(timings.get(left)?.[index], timings.get(right)?.[index], workload),
+    ...workloads.map((_, index) =>
+      ratioCell(timings.get(left)?.[index], timings.get(right)?.[index]),
     ),
   ]);
 }
@@ -38,12 +32,9 @@ export function ratioRows(
 function ratioCell(
   left: readonly Timing[] | undefined,
   right: readonly Timing[] | undefined,
-  workload: Workload,
 ): string {
   if (!left || !right) return notInstalled;
-  const ratio = (speed: (timing: Timing) => number): string =>
-    medianRatio(left.map(speed), right.map(speed)).toFixed(2);
-  return `${ratio(tokensPerSecond)} × (${ratio((timing) => decodedPerSecond(timing, workload))} ×)`;
+  return `${medianRatio(left.map(tokensPerSecond), right.map(tokensPerSecond)).toFixed(2)} ×`;
 }
 
 export function speedRows(
@@ -53,12 +44,11 @@ export function speedRows(
 ): string[][] {
   return entries.map(({ name }) => [
     name,
-    ...workloads.map((workload, index) => speedCell(timings.get(name)?.[index], workload)),
+    ...workloads.map((_, index) => speedCell(timings.get(name)?.[index])),
   ]);
 }
 
-function speedCell(rounds: readonly Timing[] | undefined, workload: Workload): string {
+function speedCell(rounds: readonly Timing[] | undefined): string {
   if (!rounds) return notInstalled;
-  const decoding = median(rounds.map((timing) => decodedPerSecond(timing, workload)));
-  return `${median(rounds.map(tokensPerSecond)).toFixed(1)} (${decoding.toFixed(1)})`;
+  return median(rounds.map(tokensPerSecond)).toFixed(1);
 }

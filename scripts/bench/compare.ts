@@ -47,7 +47,7 @@ const headings = levels.map((level) => `${level} at once`);
 const { promptTokens = 0, answerTokens = 0 } = workloads[0] ?? {};
 const report = `${dateAndMachine()}. Medians of ${rounds} rounds; answers of ${answerTokens} tokens to prompts of ${promptTokens}.
 
-Tokens/s of the left over the right, prompts included (decoding alone):
+Tokens/s of the left over the right, prompts included:
 
 ${table(['', ...headings], ratioRows(timings, workloads, peers, precisions))}
 

@@ -31,11 +31,3 @@ export interface Entry {
 export function tokensPerSecond({ tokens, seconds }: Timing): number {
   return tokens / seconds;
 }
-
-/** The answers without their first tokens, which the prefill gives. */
-export function decodedPerSecond(
-  timing: Timing,
-  { concurrency }: Pick<Workload, 'concurrency'>,
-): number {
-  return (timing.tokens - concurrency) / (timing.seconds - timing.prefillSeconds);
-}

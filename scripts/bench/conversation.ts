@@ -13,7 +13,7 @@ import { answerTokens, type Endpoint, observationTokens, promptTokens } from './
 
 const { values: flags } = parseArgs({
   options: {
-    folder: { type: 'string', default: 'scripts/out/bench/int4' },
+    folder: { type: 'string', default: 'scripts/out/bench/int8' },
     turns: { type: 'string', default: '1,5,10,20' },
     rounds: { type: 'string', default: '5' },
     /** Conversations at once × slots of the cache. */

@@ -31,7 +31,7 @@ export function drawScaling(
     ...grid,
     ...ticks,
     text((margin.left + width - margin.right) / 2, height - 6, 'answers at once', 'middle'),
-    text(6, 14, 'tokens/s, decoding', 'start'),
+    text(6, 14, 'tokens/s', 'start'),
     ...lines,
     '</svg>\n',
   ].join('\n');

@@ -3,7 +3,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { affordableSequences } from './cache-size.ts';
-import { decodedPerSecond, type Timing, tokensPerSecond } from './contestant.ts';
+import { type Timing, tokensPerSecond } from './contestant.ts';
 import { startEngineContestant } from './engine-contestant.ts';
 import { dateAndMachine, fillIn, table } from './markdown.ts';
 import { predictMinutes } from './prediction.ts';
@@ -11,7 +11,7 @@ import { drawScaling } from './scaling-plot.ts';
 
 const { values: flags } = parseArgs({
   options: {
-    folder: { type: 'string', default: 'scripts/out/bench/int4' },
+    folder: { type: 'string', default: 'scripts/out/bench/int8' },
     context: { type: 'string', default: '128,512,1024,2048' },
     concurrency: { type: 'string', default: '1,4,16,64' },
     answer: { type: 'string', default: '32' },
@@ -65,23 +65,23 @@ async function measureContext(context: number): Promise<Cell[]> {
 const results: Cell[][] = [];
 for (const context of contexts) results.push(await measureContext(context));
 
-const grid = (cell: (timing: Timing, concurrency: number) => string): string =>
+const grid = (cell: (timing: Timing) => string): string =>
   table(
     ['context', ...levels.map((level) => `${level} at once`)],
     contexts.map((context, row) => [
       String(context),
-      ...levels.map((level, column) => {
+      ...levels.map((_, column) => {
         const result = results[row]?.[column] ?? '';
-        return typeof result === 'string' ? result : cell(result, level);
+        return typeof result === 'string' ? result : cell(result);
       }),
     ]),
   );
 
 const report = `${dateAndMachine()}, ${flags.folder}. Answers of ${answerTokens} tokens to prompts that fill the rest of the context, all started at once.
 
-Answer tokens/s, prompts included (while decoding alone):
+Answer tokens/s, prompts included:
 
-${grid((timing, level) => `${tokensPerSecond(timing).toFixed(1)} (${decodedPerSecond(timing, { concurrency: level }).toFixed(1)})`)}
+${grid((timing) => tokensPerSecond(timing).toFixed(1))}
 
 Seconds until every answer has its first token:
 
@@ -92,11 +92,7 @@ if (flags.print) {
 } else {
   await fillIn(new URL('./README.md', import.meta.url), 'scaling', report);
   const speeds = results.map((row) =>
-    row.map((cell, column) =>
-      typeof cell === 'string'
-        ? null
-        : decodedPerSecond(cell, { concurrency: levels[column] ?? 1 }),
-    ),
+    row.map((cell) => (typeof cell === 'string' ? null : tokensPerSecond(cell))),
   );
   await writeFile(new URL('./scaling.svg', import.meta.url), drawScaling(contexts, levels, speeds));
 }

@@ -9,7 +9,7 @@ import { measureTwoModels } from './two-models.ts';
 
 const { values: flags } = parseArgs({
   options: {
-    folder: { type: 'string', default: 'scripts/out/bench/int4' },
+    folder: { type: 'string', default: 'scripts/out/bench/int8' },
     batch: { type: 'string', default: '1,8,32' },
     steps: { type: 'string', default: '40' },
     threads: { type: 'string', default: '0' },

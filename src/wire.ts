@@ -23,6 +23,7 @@ export function wire(config: Config, logger: Logger): Parts {
     return openPolicy({
       engine: engineOptions(config, folder),
       tokenQuota,
+      maxRequestMs: config.maxRequestSeconds * 1000,
       toolParser: config.toolParser,
       maxPromptChars: config.maxPromptChars,
       maxTemplateChars: config.maxTemplateChars,

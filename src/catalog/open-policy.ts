@@ -23,6 +23,7 @@ export interface OpenPolicyOptions {
   readonly engine: EngineOptions;
   /** Shared by all policies of a server. */
   readonly tokenQuota: TokenQuota;
+  readonly maxRequestMs: number;
   readonly toolParser: ToolCallFormat | 'auto' | 'none';
   readonly maxPromptChars: number;
   readonly maxTemplateChars: number;
@@ -47,7 +48,8 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
     observer.textEncoded,
   );
   const template = await loadChatTemplate(modelFolder, tokenizer.config, options.maxTemplateChars);
-  const engine = await startEngine(options.engine, { tokenQuota: options.tokenQuota });
+  const { tokenQuota, maxRequestMs } = options;
+  const engine = await startEngine(options.engine, { tokenQuota, maxRequestMs });
   try {
     await warmUp(engine);
     engine.onStep(options.onStep);

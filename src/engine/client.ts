@@ -53,6 +53,8 @@ export function launchWorker(
 export interface EngineSurroundings {
   /** Shared by all engines of a server; left out, no key has a limit. */
   readonly tokenQuota?: TokenQuota;
+  /** Whoever is in flight ends within this time; left out, nothing is known of it. */
+  readonly maxRequestMs?: number;
   /** Gives the worker, and its successors when one has died. Tests give one of their own. */
   readonly launch?: (options: EngineOptions) => Worker;
 }
@@ -60,8 +62,13 @@ export interface EngineSurroundings {
 /** Rejects with one sentence when the policy cannot be served as asked. A worker that dies later is replaced. */
 export async function startEngine(
   options: EngineOptions,
-  { tokenQuota = new TokenQuota(0), launch = launchWorker }: EngineSurroundings = {},
+  surroundings: EngineSurroundings = {},
 ): Promise<Engine> {
+  const {
+    tokenQuota = new TokenQuota(0),
+    maxRequestMs = Number.POSITIVE_INFINITY,
+    launch = launchWorker,
+  } = surroundings;
   const open = () => openWorker(launch(options));
-  return new WorkerEngine(await open(), open, options, tokenQuota);
+  return new WorkerEngine(await open(), open, { ...options, maxRequestMs }, tokenQuota);
 }

@@ -10,6 +10,8 @@ export interface GateLimits {
   readonly queueLimit: number;
   /** Most prompt tokens of sequences that have not begun to answer, where some wait. */
   readonly queueTokens: number;
+  /** Longest a sequence is in flight. */
+  readonly maxRequestMs: number;
 }
 
 /** A request that got in: all its sequences. */
@@ -86,7 +88,7 @@ export class Gate {
       throw new ServerError(
         'queue_full',
         `The queue is full: with this request ${waiting} sequences would wait, and the limit is ${queueLimit}.`,
-        { retryAfterMs: this.#rate.waitMs(nowMs, waiting - queueLimit) },
+        { retryAfterMs: this.#waitMs(nowMs, waiting - queueLimit) },
       );
     }
     const tokens = this.#waitingTokens + addedTokens;
@@ -95,8 +97,13 @@ export class Gate {
     throw new ServerError(
       'queue_full',
       `The queue is full: with this request prompts of ${tokens} tokens would wait, and the limit is ${queueTokens}.`,
-      { retryAfterMs: this.#rate.waitMs(nowMs, Math.min(1, share) * this.#inFlight) },
+      { retryAfterMs: this.#waitMs(nowMs, Math.min(1, share) * this.#inFlight) },
     );
+  }
+
+  /** Until `count` of those in flight have ended. */
+  #waitMs(nowMs: number, count: number): number {
+    return Math.min(this.#limits.maxRequestMs, this.#rate.waitMs(nowMs, count));
   }
 }
 

@@ -83,8 +83,6 @@ const WIRE_ERRORS = {
   engine_failed: { status: 500, type: 'server_error', code: 'engine_failed' },
 } as const satisfies Record<ErrorCode, WireError>;
 
-const MAX_RETRY_AFTER_SECONDS = 60;
-
 const UNEXPECTED: WireError = { status: 500, type: 'server_error', code: 'internal_error' };
 
 export type RejectionReason = ErrorCode | 'internal_error';
@@ -114,9 +112,9 @@ export function errorResponse(error: unknown, headers: Record<string, string> = 
   });
 }
 
-/** Whole seconds. Nobody need stay away for longer than a minute: by then another answer is as good as this one. */
+/** Whole seconds, as it must be. */
 function retryAfter(waitMs: number): string {
-  return String(Math.min(MAX_RETRY_AFTER_SECONDS, Math.max(1, Math.ceil(waitMs / 1000))));
+  return String(Math.max(1, Math.ceil(waitMs / 1000)));
 }
 
 function wireError(error: unknown): WireError {

@@ -6,7 +6,7 @@ import { ServerError } from '../../src/errors.ts';
 import { sequenceInput } from './inputs.ts';
 
 const MODEL = { device: 'cpu', maxSequences: 2, maxLength: 64, kvCacheBytes: 0 };
-const LIMITS: GateLimits = { queueLimit: 3, queueTokens: 100 };
+const LIMITS: GateLimits = { queueLimit: 3, queueTokens: 100, maxRequestMs: 30_000 };
 
 function gateWith(limits: Partial<GateLimits> = {}, tokenQuota = new TokenQuota(0)) {
   const clock = { nowMs: 1000 };
@@ -80,6 +80,16 @@ describe('Gate', () => {
     enter(5);
     clock.nowMs += 20_000;
     expect((refusal().retryAfterMs ?? 0) / 1000).toBeCloseTo(20, 0);
+  });
+
+  it('tells nobody to wait for longer than a request may take', () => {
+    const { gate, clock, enter, refusal } = gateWith();
+    const visit = enter(5);
+    clock.nowMs += 20_000;
+    gate.leave(visit);
+    enter();
+    // One in 20 s, and three are too many.
+    expect(refusal(3).retryAfterMs).toBe(30_000);
   });
 
   it('lets a caller use its tokens a minute, whichever policy it uses, and tells when it has some again', () => {

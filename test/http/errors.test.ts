@@ -1,4 +1,6 @@
 import { describe, expect, it } from 'vitest';
+import { ServerError } from '../../src/errors.ts';
+import { errorResponse } from '../../src/http/error-response.ts';
 import { errorBodySchema } from '../../src/http/schema/error-body.ts';
 import type { ScriptedAnswer } from './scripted-engine.ts';
 import { LIMITS, PROMPT, testApp } from './test-app.ts';
@@ -266,6 +268,14 @@ describe('limits', () => {
       expect(response.status).toBe(400);
       expect((await errorOf(response)).message).toBe('The body must be nested at most 128 deep.');
     }
+  });
+
+  it('say in whole seconds when to come again, however long that is', () => {
+    const waits = [0, 1001, 599_001].map((retryAfterMs) => {
+      const error = new ServerError('quota_exceeded', 'No tokens left.', { retryAfterMs });
+      return errorResponse(error).headers.get('retry-after');
+    });
+    expect(waits).toEqual(['1', '2', '600']);
   });
 
   it('refuse what the queue has no room for, all or nothing', async () => {

@@ -1,6 +1,28 @@
-// When one answer came how far: what its metrics, its request's log line and its trace say of it.
+// How far each answer came when: what metrics, its request's log line and its trace say of it.
 import type { AdmitEvent, DrawnToken, SequenceEvent } from '../engine/messages.ts';
 import type { AnswerReport, ChoiceOutcome, GenerationObserver } from './observer.ts';
+
+interface AnswerLengths {
+  readonly promptIds: readonly number[];
+  readonly maxTokens: number;
+}
+
+/** Of answers that have just been submitted, `choices` to each prompt. */
+export function startAnswers(
+  inputs: readonly AnswerLengths[],
+  choices: number,
+  observer: GenerationObserver,
+): readonly AnswerProgress[] {
+  const submittedAt = performance.now();
+  const progress = inputs.map((input, index) => {
+    const first = index - (index % choices);
+    return new AnswerProgress(observer, input, submittedAt, () => {
+      const siblings = progress.slice(first, first + choices);
+      if (siblings.every(({ endedAt }) => endedAt !== null)) observer.promptEnded(siblings);
+    });
+  });
+  return progress;
+}
 
 export class AnswerProgress implements AnswerReport {
   readonly promptTokens: number;
@@ -18,7 +40,7 @@ export class AnswerProgress implements AnswerReport {
 
   constructor(
     observer: GenerationObserver,
-    { promptIds, maxTokens }: { readonly promptIds: readonly number[]; readonly maxTokens: number },
+    { promptIds, maxTokens }: AnswerLengths,
     submittedAt: number,
     onEnd: () => void,
   ) {

@@ -1,4 +1,4 @@
-// A generation request to a stream of text: encode, submit, decode every answer as it comes.
+// A generation request to a stream of text: planned, constrained, submitted to the engine, decoded.
 import assert from 'node:assert/strict';
 import type { Constraints, OpenText } from '../constraint/client.ts';
 import type { FormatLimits } from '../constraint/format-limits.ts';
@@ -6,12 +6,10 @@ import type { Engine } from '../engine/client.ts';
 import type { PolicyParameters } from '../engine/messages.ts';
 import { ServerError } from '../errors.ts';
 import { untilAborted } from '../until-aborted.ts';
-import { AnswerProgress } from './answer-progress.ts';
-import { bestAnswers } from './best-of.ts';
+import { startAnswers } from './answer-progress.ts';
 import { type Candidate, chooseAmong } from './choose.ts';
 import { type Constraint, toTextFormat } from './constraint.ts';
-import { decodeChoice } from './decode-choice.ts';
-import { merge } from './merge.ts';
+import { decodeAnswers } from './decode-answers.ts';
 import type { AnswerReport, GenerationObserver } from './observer.ts';
 import { type PlannedAnswer, planAnswers } from './plan-answers.ts';
 import { resolvePolicy } from './policy-parameters.ts';
@@ -104,27 +102,16 @@ export function createGenerator(
       promptTokens,
       beta: typeof beta === 'number' ? beta : beta.start,
     });
-    const progress = startAnswers(answers, request.bestOf, observer);
-    const choices = answers.map(({ decoder }, index) => {
-      const events = streams[index];
-      const own = progress[index];
-      assert(
-        events !== undefined && own !== undefined,
-        'the engine gives one stream for each input',
-      );
-      return releasing(decodeChoice(events, decoder, { signal, progress: own }), texts[index]);
-    });
-    const deltas = untilLeft(merge(choices), leaving);
-    const { bestOf: drawn, choicesPerPrompt: given } = request;
-    const meanLogprob = (index: number) =>
-      answers[index]?.decoder.meanLogprob ?? Number.NEGATIVE_INFINITY;
+    const inputs = answers.map(({ input }) => input);
+    const progress = startAnswers(inputs, request.bestOf, observer);
+    const deltas = decodeAnswers({ answers, streams, texts, progress, signal, leaving }, request);
     return {
       model: engine.manifest.id,
       settings: request,
       policy,
       answers: progress,
       candidates: null,
-      deltas: drawn === given ? deltas : bestAnswers(deltas, { drawn, given, meanLogprob }),
+      deltas,
       usage: () => ({
         promptTokens,
         cachedTokens: cachedTokens(answers),
@@ -156,35 +143,7 @@ export function createGenerator(
   return { start };
 }
 
-function startAnswers(
-  answers: readonly PlannedAnswer[],
-  choices: number,
-  observer: GenerationObserver,
-): readonly AnswerProgress[] {
-  const submittedAt = performance.now();
-  const progress = answers.map(({ input }, index) => {
-    const first = index - (index % choices);
-    return new AnswerProgress(observer, input, submittedAt, () => {
-      const siblings = progress.slice(first, first + choices);
-      if (siblings.every(({ endedAt }) => endedAt !== null)) observer.promptEnded(siblings);
-    });
-  });
-  return progress;
-}
-
 type WholeChoice = Pick<Extract<Constraint, { kind: 'choice' }>, 'candidates' | 'param'>;
-
-/** Lets go of a text when its answer has ended, or is left. */
-async function* releasing<T>(
-  items: AsyncIterable<T>,
-  text: OpenText | undefined,
-): AsyncGenerator<T> {
-  try {
-    yield* items;
-  } finally {
-    text?.release();
-  }
-}
 
 async function* each<T>(items: readonly T[]): AsyncGenerator<T> {
   yield* items;
@@ -196,12 +155,4 @@ function cachedTokens(answers: readonly PlannedAnswer[]): number {
     (sum, { input, decoder }) => (input.sampling.choice === 0 ? sum + decoder.cachedTokens : sum),
     0,
   );
-}
-
-async function* untilLeft<T>(items: AsyncIterable<T>, leaving: AbortController): AsyncGenerator<T> {
-  try {
-    yield* items;
-  } finally {
-    leaving.abort();
-  }
 }

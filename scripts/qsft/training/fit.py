@@ -61,13 +61,7 @@ def fit(
     device = next(stage.model.parameters()).device
     processes = processes or Processes(device)
     parameters = trainable(stage.model)
-    optimizer = torch.optim.AdamW(
-        parameters,
-        lr=settings.learning_rate,
-        weight_decay=settings.weight_decay,
-        betas=(0.9, 0.95),
-        fused=device.type in ("cpu", "cuda"),
-    )
+    optimizer = _make_optimizer(parameters, settings, device)
     schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, _learning_rate_share(settings))
     networks: dict[str, Network] = {"model": LiveParameters(stage.model), **stage.averages()}
     start = load_checkpoint(folder, networks, optimizer, schedule)
@@ -91,14 +85,18 @@ def fit(
         schedule.step()
         stage.after_step()
         done = step + 1
-        if done % run.log_every == 0 or done == settings.steps:
+        # Before a checkpoint too, lest one keeps weights that are no numbers.
+        if any(
+            done % every == 0 for every in (run.log_every, run.checkpoint_every, settings.steps)
+        ):
             values = {key: processes.sum(value).item() for key, value in metrics.items()}
             values["gradient_norm"] = float(whole(norm))
             values["learning_rate"] = float(schedule.get_last_lr()[0])
             log.write("train", values, done)
             progress.set_postfix({"loss": f"{values['loss']:.4f}"})
-            if not math.isfinite(values["loss"]):
-                raise FloatingPointError(f"{stage.name}: loss is {values['loss']} at step {done}")
+            for key in ("loss", "gradient_norm"):
+                if not math.isfinite(values[key]):
+                    raise FloatingPointError(f"{stage.name}: {key} is {values[key]} at step {done}")
         if done % run.evaluate_every == 0 or done == settings.steps:
             held_out = data.held_out.first(run.evaluation_batch_size)
             values = evaluate(stage, settings, held_out, step)
@@ -110,6 +108,18 @@ def fit(
         if done % run.checkpoint_every == 0 and done < settings.steps and keeps:
             save_checkpoint(folder, done, networks, optimizer, schedule)
     log.close()
+
+
+def _make_optimizer(
+    parameters: list[nn.Parameter], settings: StageConfig, device: torch.device
+) -> torch.optim.Optimizer:
+    return torch.optim.AdamW(
+        parameters,
+        lr=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        betas=(0.9, 0.95),
+        fused=device.type in ("cpu", "cuda"),
+    )
 
 
 def _accumulate_gradients(

@@ -230,8 +230,9 @@ def _write_record(
 
 
 def _git_revision() -> str | None:
-    """The commit this package is at; None where it is not in a git checkout."""
-    command = ["git", "-C", str(Path(__file__).parent), "rev-parse", "HEAD"]
+    """The commit this package is at, "-dirty" where files differ from it; None outside of git."""
+    describe = ["describe", "--always", "--exclude=*", "--abbrev=40", "--dirty"]
+    command = ["git", "-C", str(Path(__file__).parent), *describe]
     try:
         result = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -74,15 +74,26 @@ def test_clipping_bounds_what_a_step_takes_from_a_large_gradient(tmp_path: Path)
     assert min(read_scalars(tmp_path)["behavior/train/gradient_norm"].values()) > 0.5
 
 
-def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
-    class BrokenStage(BehaviorStage):
-        def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
-            loss, metrics = super().loss(batch, step)
-            return (loss * math.nan if step == 2 else loss), metrics
+class BrokenStage(BehaviorStage):
+    """Its third loss is no number."""
 
+    def loss(self, batch: Batch, step: int) -> tuple[Tensor, Metrics]:
+        loss, metrics = super().loss(batch, step)
+        return (loss * math.nan if step == 2 else loss), metrics
+
+
+def test_a_loss_that_is_no_number_stops_the_run(tmp_path: Path) -> None:
     stage = BrokenStage("behavior", small_llama(VOCAB_SIZE), "actions")
     with pytest.raises(FloatingPointError, match="behavior: loss is nan at step 3"):
         fit(stage, SETTINGS, RUN, DATA, tmp_path)
+
+
+def test_no_checkpoint_keeps_what_a_broken_step_left(tmp_path: Path) -> None:
+    run = replace(RUN, log_every=10, checkpoint_every=1)
+    stage = BrokenStage("behavior", small_llama(VOCAB_SIZE), "actions")
+    with pytest.raises(FloatingPointError, match="at step 3"):
+        fit(stage, SETTINGS, run, DATA, tmp_path)
+    assert torch.load(tmp_path / "checkpoint.pt", weights_only=True)["step"] == 2
 
 
 def test_low_precision_leaves_weights_and_loss_in_float32(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ export function loadLibrary(path: string | null): OrtLibrary {
   return library;
 }
 
-export function bundledLibraryPath(): string {
+function bundledLibraryPath(): string {
   const { platform, arch } = process;
   const packageFile = createRequire(import.meta.url).resolve('onnxruntime-node/package.json');
   const path = join(

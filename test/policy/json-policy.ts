@@ -7,7 +7,7 @@ import { tinyPolicyFolder } from './tiny-policy.ts';
 
 const SPECIAL = ['<pad>', '<leftover>', '<eos>', '<unk>'];
 
-export const JSON_TOKENS = [
+const JSON_TOKENS = [
   ...SPECIAL,
   ...'{}[]":,.-+ 0123456789abcdefghijklmnopqrstuvwxyz\\_\n',
   ...['true', 'false', 'null', '{"'],

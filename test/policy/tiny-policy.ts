@@ -21,7 +21,7 @@ export function loadTinyPolicy(settings: Partial<PolicySettings> = {}): Policy {
   return loadPolicy({ ...tinySettings, ...settings });
 }
 
-export const paperWeights: StepWeights = { beta: 4, behaviorWeight: 1, ratio: 0 };
+const paperWeights: StepWeights = { beta: 4, behaviorWeight: 1, ratio: 0 };
 
 export function policyRow(
   tokens: readonly number[],
@@ -48,7 +48,7 @@ export function scoresAfter(policy: Policy, tokens: readonly number[], slot = 0)
   return scoresAt(scores, 0);
 }
 
-export const tinyVocabulary = 58;
+const tinyVocabulary = 58;
 
 /** A copy: the next run overwrites what is there. */
 export function scoresAt(scores: StepScores, position: number): Float32Array {

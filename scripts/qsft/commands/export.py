@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import get_args
 
 from qsft.encoding import load_tokenizer, token_ids
-from qsft.export.contract import Precision
+from qsft.export.contract import BLOCK_SIZE, Precision
 from qsft.export.options import ExportError, ExportOptions
 from qsft.export.pipeline import export_policy
 from qsft.policy.extraction import Extraction, PolicyParameters, QForm
@@ -53,6 +53,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--twin", action="store_true", help="keep two adapters on one base, read once for both"
     )
+    parser.add_argument(
+        "--paged",
+        action="store_true",
+        help="a cache of blocks, which any sequence takes as it grows; for fp16 and CUDA alone",
+    )
     parser.add_argument("--beta", type=float, default=1.0, help="default β of the policy")
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
     parser.add_argument("--q", choices=get_args(QForm), default="probability")
@@ -94,6 +99,7 @@ def run(options: argparse.Namespace) -> None:
             reserved_token_ids=reserved_token_ids(record, tokenizer),
             precision=options.precision,
             twin=options.twin,
+            block_size=BLOCK_SIZE if options.paged else None,
             defaults=PolicyParameters(options.extraction, options.beta, options.q),
             support_threshold=config["value"]["support_threshold"],
             prompt_prefix=options.prompt_prefix,

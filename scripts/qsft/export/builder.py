@@ -18,6 +18,7 @@ import onnx
 from onnx import ModelProto
 from transformers import AutoConfig
 
+from qsft.export.cache_layout import SLOTS, CacheLayout
 from qsft.export.contract import CUDA_PRECISIONS, Precision
 from qsft.export.options import ExportError
 from qsft.tokenizer_files import TOKENIZER_FILES
@@ -51,9 +52,12 @@ class BuiltDecoder:
     model: ModelProto
     weights: Path
     shape: DecoderShape
+    layout: CacheLayout
 
 
-def build_decoder(checkpoint: Path, name: str, precision: Precision, out: Path) -> BuiltDecoder:
+def build_decoder(
+    checkpoint: Path, name: str, precision: Precision, out: Path, layout: CacheLayout = SLOTS
+) -> BuiltDecoder:
     """Build `checkpoint/name` into the folder `out`."""
     with _silence():
         # Imported here: it takes a second, and puts top-level names like `builders` on the path.
@@ -64,15 +68,17 @@ def build_decoder(checkpoint: Path, name: str, precision: Precision, out: Path) 
         # For the CPU the builder knows no attention in float16.
         device = "cuda" if precision in CUDA_PRECISIONS else "cpu"
         where = ("", str(source), str(out), precision, device, str(Path(staging) / "cache"))
+        options = [*BUILDER_OPTIONS, *layout.builder_options]
         try:
             with _silence():
-                create_model(*where, **parse_extra_options(*where, list(BUILDER_OPTIONS)))
+                create_model(*where, **parse_extra_options(*where, options))
         except Exception as error:
             raise ExportError(f"{name}: the model builder failed on it: {error}") from error
     return BuiltDecoder(
         model=onnx.load(out / "model.onnx", load_external_data=False),
         weights=out / "model.onnx.data",
         shape=_read_shape(out / "genai_config.json"),
+        layout=layout,
     )
 
 

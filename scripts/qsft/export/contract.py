@@ -16,7 +16,28 @@ INPUT_IDS = "input_ids"  # int64 (B, S)
 SEQLENS_K = "seqlens_k"  # int32 (B,): each row's past + S - 1
 TOTAL_SEQUENCE_LENGTH = "total_sequence_length"  # int32 (): the largest past + S
 SCORE_INDEX = "score_index"  # int64 (N,): flat positions in [0, B·S)
-SHARED_INPUTS = (INPUT_IDS, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, SCORE_INDEX)
+
+# With a paged cache, instead of the lengths above: the tokens of all rows, one row behind the
+# other, T in all. `input_ids` is (T,) then, and `score_index` in [0, T).
+CUMULATIVE_LENGTHS = "cumulative_sequence_length"  # int32 (B + 1,): each row's first token, and T
+PAST_LENGTHS = "past_seqlens"  # int32 (B,): each row's past
+BLOCK_TABLE = "block_table"  # int32 (B, blocks): which hold each row, in order; then -1
+ATTENTION_METADATA = "attention_metadata"  # int32 (3,): most tokens of a row, longest row, twice
+
+SHARED_INPUTS = (
+    INPUT_IDS,
+    SEQLENS_K,
+    TOTAL_SEQUENCE_LENGTH,
+    CUMULATIVE_LENGTHS,
+    PAST_LENGTHS,
+    BLOCK_TABLE,
+    ATTENTION_METADATA,
+    SCORE_INDEX,
+)
+
+# Tokens of a block. ONNX Runtime's fastest paged kernels want a multiple of 256 where heads are
+# of 64, of 128 or 64 where they are larger.
+BLOCK_SIZE = 256
 
 # Of the step graph alone: false when no row needs the value model, which then does not run.
 USE_VALUE = "use_value"  # bool ()
@@ -30,7 +51,10 @@ def cache_type(precision: Precision) -> CacheType:
 
 
 def past_name(layer: int, part: str) -> str:
-    """One layer's cache input, `key` or `value`: (B, kv_heads, max_length, head_dim)."""
+    """One layer's cache input, `key` or `value`.
+
+    (B, kv_heads, max_length, head_dim), or (blocks, block_size, kv_heads, head_dim) if paged.
+    """
     return f"past.{layer}.{part}"
 
 

@@ -11,19 +11,10 @@ from onnx import (
 )
 
 from qsft.export.builder import BuiltDecoder, DecoderShape
-from qsft.export.contract import (
-    INPUT_IDS,
-    LOGITS,
-    SCORE_INDEX,
-    SEQLENS_K,
-    TOTAL_SEQUENCE_LENGTH,
-    past_name,
-    present_name,
-)
+from qsft.export.cache_layout import CacheLayout, Shape
+from qsft.export.contract import INPUT_IDS, LOGITS, SCORE_INDEX, past_name, present_name
 from qsft.export.options import ExportError
 from qsft.export.prune import prune_unused
-
-Shape = list[str | int]
 
 LM_HEAD = "/lm_head/"  # how the builder begins the names of the LM head's nodes
 
@@ -34,47 +25,45 @@ def adapt_decoder(built: BuiltDecoder, weights: str) -> ModelProto:
     model.CopyFrom(built.model)
     # The builder signs with the commit of its working folder; equal policies must be equal bytes.
     model.producer_name, model.producer_version = "qsft", ""
-    graph = model.graph
+    graph, layout = model.graph, built.layout
     if any(a.type == AttributeProto.GRAPH for node in graph.node for a in node.attribute):
         raise ExportError("the decoder branches (a graph inside a node), which is not supported")
-    attention = [node for node in graph.node if node.op_type == "GroupQueryAttention"]
+    attention = [node for node in graph.node if node.op_type == layout.operator]
     if len(attention) != built.shape.layers:
         raise ExportError(
-            f"the graph has {len(attention)} GroupQueryAttention nodes for"
+            f"the graph has {len(attention)} {layout.operator} nodes for"
             f" {built.shape.layers} layers; only decoders with one in every layer can be served"
         )
     for layer, node in enumerate(attention):
-        _rewire_attention(node, layer)
-    _score_selected_positions(graph)
+        _rewire_attention(node, layer, layout)
+    _score_selected_positions(graph, layout)
     _score_in_float32(graph)
-    _declare_interface(graph, built.shape, _element_type(built.model, "past_key_values"))
+    cache_type = _element_type(built.model, "past_key_values")
+    _declare_interface(graph, built.shape, cache_type, layout)
     prune_unused(graph)
     for initializer in graph.initializer:
         _read_from(initializer, weights)
     return model
 
 
-def _rewire_attention(node: NodeProto, layer: int) -> None:
+def _rewire_attention(node: NodeProto, layer: int, layout: CacheLayout) -> None:
     """Lengths come from the caller, not from a mask; the cache takes the contract's names."""
     rotary = {a.name: a.i for a in node.attribute}.get("do_rotary")
     if rotary != 1:
-        raise ExportError(f"layer {layer}: positions are not rotary inside GroupQueryAttention")
-    node.input[3:7] = [
-        past_name(layer, "key"),
-        past_name(layer, "value"),
-        SEQLENS_K,
-        TOTAL_SEQUENCE_LENGTH,
-    ]
+        raise ExportError(f"layer {layer}: positions are not rotary inside {layout.operator}")
+    node.input[3:5] = [past_name(layer, "key"), past_name(layer, "value")]
+    for length in layout.lengths:
+        node.input[length.position] = length.name
     node.output[1:3] = [present_name(layer, "key"), present_name(layer, "value")]
 
 
-def _score_selected_positions(graph: GraphProto) -> None:
+def _score_selected_positions(graph: GraphProto, layout: CacheLayout) -> None:
     """Gather the positions to score before the LM head, so that it runs on no others."""
     head = next(i for i, node in enumerate(graph.node) if node.name.startswith(LM_HEAD))
-    hidden = graph.node[head].input[0]  # (B, S, H)
+    hidden = graph.node[head].input[0]  # (B, S, H), or (T, H) where rows are packed already
     flat, selected = "/score/flat", "/score/selected"  # (B·S, H), (N, H)
     nodes = [
-        helper.make_node("Flatten", [hidden], [flat], "/score/Flatten", axis=2),
+        helper.make_node("Flatten", [hidden], [flat], "/score/Flatten", axis=len(layout.tokens)),
         helper.make_node("Gather", [flat, SCORE_INDEX], [selected], "/score/Gather", axis=0),
     ]
     graph.node[head].input[0] = selected
@@ -100,16 +89,17 @@ def _element_type(model: ModelProto, prefix: str) -> int:
     return int(found.type.tensor_type.elem_type)
 
 
-def _declare_interface(graph: GraphProto, shape: DecoderShape, cache_type: int) -> None:
+def _declare_interface(
+    graph: GraphProto, shape: DecoderShape, cache_type: int, layout: CacheLayout
+) -> None:
     """Replace the declared inputs and outputs; inferred shapes inside no longer hold."""
     parts = [(layer, part) for layer in range(shape.layers) for part in ("key", "value")]
-    cache: Shape = ["batch", shape.kv_heads, "cache_length", shape.head_dim]
+    cache = layout.cache_shape(shape.kv_heads, shape.head_dim)
     del graph.input[:], graph.output[:], graph.value_info[:]
     graph.input.extend(
         [
-            _tensor(INPUT_IDS, TensorProto.INT64, ["batch", "sequence"]),
-            _tensor(SEQLENS_K, TensorProto.INT32, ["batch"]),
-            _tensor(TOTAL_SEQUENCE_LENGTH, TensorProto.INT32, []),
+            _tensor(INPUT_IDS, TensorProto.INT64, list(layout.tokens)),
+            *(_tensor(n.name, TensorProto.INT32, list(n.shape)) for n in layout.lengths),
             _tensor(SCORE_INDEX, TensorProto.INT64, ["scored"]),
             *(_tensor(past_name(*part), cache_type, cache) for part in parts),
         ]

@@ -35,15 +35,12 @@ class GraphRunner:
     def __init__(self, path: Path, slots: int, cache_length: int, threads: int = 0) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # 0: as many as there are cores
-        self._session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
         self._cache_length = cache_length
+        self._session = self._open(path, options)
         self.caches: dict[str, NDArray[np.floating]] = {}
         for value in self._session.get_inputs():
             if "past." in value.name:
-                _, kv_heads, _, head_dim = value.shape
-                shape = (slots, kv_heads, cache_length, head_dim)
+                shape = self._cache_shape(value.shape, slots)
                 self.caches[value.name] = np.zeros(shape, CACHE_TYPES[value.type])
         self._flags = {
             value.name: np.array(True)
@@ -61,6 +58,37 @@ class GraphRunner:
 
         A step graph uses the value model unless `extra` says otherwise.
         """
+        inputs: dict[str, Array] = {
+            **self._fed(chunks),
+            SCORE_INDEX: np.array(score_index, dtype=np.int64),
+            **self._flags,
+            **extra,
+        }
+        return self._run_bound(inputs, rows=len(chunks))
+
+    def flat_positions(self, chunks: Sequence[Chunk]) -> list[int]:
+        """The score index of every token of the chunks."""
+        longest = max(len(chunk.ids) for chunk in chunks)
+        return [
+            row * longest + i for row, chunk in enumerate(chunks) for i in range(len(chunk.ids))
+        ]
+
+    def _open(
+        self, path: Path, options: onnxruntime.SessionOptions
+    ) -> onnxruntime.InferenceSession:
+        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
+
+    def _cache_shape(self, declared: Sequence[int], slots: int) -> tuple[int, ...]:
+        """Of one layer's keys, or values, where the graph declares `declared`."""
+        _, kv_heads, _, head_dim = declared
+        return (slots, kv_heads, self._cache_length, head_dim)
+
+    def _bound(self, cache: NDArray[np.floating], rows: int) -> NDArray[np.floating]:
+        """The part of a cache that a run of so many rows takes."""
+        return cache[:rows]  # the batch is the outermost axis: a contiguous view
+
+    def _fed(self, chunks: Sequence[Chunk]) -> dict[str, Array]:
+        """The ids, and where they belong."""
         longest = max(len(chunk.ids) for chunk in chunks)
         furthest = max(chunk.past for chunk in chunks) + longest
         if furthest > self._cache_length:
@@ -68,24 +96,19 @@ class GraphRunner:
         ids = np.zeros((len(chunks), longest), dtype=np.int64)
         for row, chunk in enumerate(chunks):
             ids[row, : len(chunk.ids)] = chunk.ids
-        seqlens = np.array([chunk.past + longest - 1 for chunk in chunks], dtype=np.int32)
-        inputs: dict[str, Array] = {
+        return {
             INPUT_IDS: ids,
-            SEQLENS_K: seqlens,
+            SEQLENS_K: np.array([chunk.past + longest - 1 for chunk in chunks], dtype=np.int32),
             TOTAL_SEQUENCE_LENGTH: np.array(furthest, dtype=np.int32),
-            SCORE_INDEX: np.array(score_index, dtype=np.int64),
-            **self._flags,
-            **extra,
         }
-        return self._run_bound(inputs, rows=len(chunks))
 
     def _run_bound(self, inputs: Mapping[str, Array], rows: int) -> dict[str, Array]:
         binding = self._session.io_binding()
         for name, array in inputs.items():
             binding.bind_cpu_input(name, array)
         for past, cache in self.caches.items():
-            slots = cache[:rows]  # the batch is the outermost axis: a contiguous view
-            place = ("cpu", 0, cache.dtype.type, slots.shape, slots.ctypes.data)
+            part = self._bound(cache, rows)
+            place = ("cpu", 0, cache.dtype.type, part.shape, part.ctypes.data)
             binding.bind_input(past, *place)
             binding.bind_output(past.replace("past.", "present."), *place)
         for name in self._outputs:

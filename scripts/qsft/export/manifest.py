@@ -3,6 +3,7 @@
 import hashlib
 import json
 import time
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,12 @@ def add_return_cost(folder: Path, entries: list[dict[str, Any]]) -> None:
     _write(folder, manifest)
 
 
+def hash_again(folder: Path) -> None:
+    """Make the manifest agree with files that have changed."""
+    manifest = json.loads((folder / MANIFEST_FILE).read_text(encoding="utf-8"))
+    _write(folder, manifest | {"files": _hashes(folder, manifest["files"])})
+
+
 def _write(folder: Path, manifest: dict[str, Any]) -> None:
     text = json.dumps(manifest, indent=2, ensure_ascii=False)
     (folder / MANIFEST_FILE).write_text(text + "\n", encoding="utf-8")
@@ -61,6 +68,7 @@ def _manifest(
         **_chat(options),
         **_fill_in_the_middle(options),
         "kv_cache": {"dtype": cache_type(options.precision)}
+        | ({} if options.block_size is None else {"block_size": options.block_size})
         | {
             role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}
             for role, s in shapes.items()
@@ -72,7 +80,7 @@ def _manifest(
         },
         "support_threshold": options.support_threshold,
         "training": dict(options.training) | {"export": _export_record(verification)},
-        "files": {file.name: _sha256(file) for file in sorted(folder.iterdir())},
+        "files": _hashes(folder, sorted(file.name for file in folder.iterdir())),
     }
 
 
@@ -109,6 +117,10 @@ def _cost_record(cost: PrecisionCost, options: ExportOptions) -> dict[str, Any]:
         "beta": options.defaults.beta,
         "kl": {"mean": round(cost.kl.mean, 6), "max": round(cost.kl.max, 6)},
     }
+
+
+def _hashes(folder: Path, names: Iterable[str]) -> dict[str, str]:
+    return {name: _sha256(folder / name) for name in names}
 
 
 def _sha256(file: Path) -> str:

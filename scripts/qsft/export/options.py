@@ -22,6 +22,7 @@ class ExportOptions:
     reserved_token_ids: tuple[int, ...]
     precision: Precision = "fp32"
     twin: bool = False  # adapters on one base stay so, instead of becoming two whole models
+    block_size: int | None = None  # tokens of a block of a paged cache; None gives slots
     defaults: PolicyParameters = field(default_factory=PolicyParameters)
     support_threshold: float = 1e-3
     prompt_prefix: str | None = None

@@ -7,9 +7,11 @@ from onnx import ModelProto
 
 from qsft.adapters import BASE_FOLDER, has_adapters, merged_checkpoint
 from qsft.export.builder import DecoderShape, build_decoder
+from qsft.export.cache_layout import PAGED, SLOTS
 from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
+    CUDA_PRECISIONS,
     MODEL_ROLES,
     STEP_FILE,
     TWIN_PRECISIONS,
@@ -44,6 +46,10 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         choices = " or ".join(TWIN_PRECISIONS)
         raise ExportError(
             f"{options.precision} has no form for twins: choose {choices}, or no twins"
+        )
+    if options.block_size is not None and options.precision not in CUDA_PRECISIONS:
+        raise ExportError(
+            f"{options.precision} has no paged cache: ONNX Runtime's PagedAttention takes fp16"
         )
     with merged_checkpoint(checkpoint) as merged:
         return _export_models(checkpoint, merged, out, options)
@@ -90,10 +96,12 @@ def _write_graphs(
 ) -> dict[ModelRole, DecoderShape]:
     models: dict[ModelRole, ModelProto] = {}
     shapes: dict[ModelRole, DecoderShape] = {}
+    layout = SLOTS if options.block_size is None else PAGED
     for role in MODEL_ROLES:
         weights = folder / weights_file(role)
         with TemporaryDirectory(dir=folder.parent) as built_in:
-            built = build_decoder(checkpoint, role, built_as(options.precision), Path(built_in))
+            precision = built_as(options.precision)
+            built = build_decoder(checkpoint, role, precision, Path(built_in), layout)
             models[role] = adapt_decoder(built, weights.name)
             store_weights(models[role], built.weights, weights, options.precision)
         shapes[role] = built.shape

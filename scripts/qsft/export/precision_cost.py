@@ -15,8 +15,9 @@ from qsft.encoding import load_tokenizer, load_trajectories
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import MODEL_ROLES, STEP_FILE
 from qsft.export.differences import divergence
-from qsft.export.graph_runner import GraphRunner, policy_inputs
+from qsft.export.graph_runner import policy_inputs
 from qsft.export.options import ExportOptions, PrecisionCost
+from qsft.export.paged_runner import open_runner
 from qsft.export.schedules import run_schedule, whole
 from qsft.export.torch_reference import torch_logits
 from qsft.export.verify import LONGEST, random_prompts
@@ -52,7 +53,7 @@ def measure_cost(
         options.reserved_token_ids,
         options.support_threshold,
     )
-    runner = GraphRunner(folder / STEP_FILE, slots=1, cache_length=max(lengths))
+    runner = open_runner(folder / STEP_FILE, options, 1, max(lengths))
     outputs = run_schedule(runner, sample.prompts, whole(lengths), policy_inputs(weights))
     actual = torch.from_numpy(outputs["scores"])
     kl = divergence(expected.scores[sample.decides], actual[sample.decides])

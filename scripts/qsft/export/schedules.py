@@ -1,7 +1,8 @@
 """The ways in which a server may run the same prompts; all must give the same outputs.
 
 ONNX Runtime's GroupQueryAttention takes several tokens after a non-empty past only in a batch of
-one: a later chunk of a prompt runs alone, and a batch prefills only from the start.
+one: a later chunk of a prompt runs alone, and a batch prefills only from the start. Its
+PagedAttention takes any mixture.
 """
 
 from collections.abc import Mapping, Sequence
@@ -49,6 +50,23 @@ def batched(lengths: Sequence[int], decoded: int) -> list[Run]:
     return [prefill, *decode]
 
 
+def mixed(lengths: Sequence[int], decoded: int) -> list[Run]:
+    """As `batched`, but every other prompt is prefilled in chunks while the rest decodes."""
+    starts = [
+        length - decoded if prompt % 2 == 0 else length // 3
+        for prompt, length in enumerate(lengths)
+    ]
+    cuts = [
+        [start + (length - start) * step // decoded for step in range(decoded + 1)]
+        for start, length in zip(starts, lengths, strict=True)
+    ]
+    prefill = [Segment(prompt, 0, start) for prompt, start in enumerate(starts)]
+    return [prefill] + [
+        [Segment(prompt, *own[step : step + 2]) for prompt, own in enumerate(cuts)]
+        for step in range(decoded)
+    ]
+
+
 def run_schedule(
     runner: GraphRunner,
     prompts: Sequence[Sequence[int]],
@@ -61,13 +79,9 @@ def run_schedule(
     outputs: list[dict[str, Array]] = []
     for run in schedule:
         chunks = [Chunk(row.start, prompts[row.prompt][row.start : row.stop]) for row in run]
-        longest = max(len(chunk.ids) for chunk in chunks)
-        score_index = [
-            row * longest + i for row, chunk in enumerate(chunks) for i in range(len(chunk.ids))
-        ]
         scored = [first[row.prompt] + i for row in run for i in range(row.start, row.stop)]
         extra = {name: values[scored] for name, values in weights.items()}
-        outputs.append(runner.run(chunks, score_index, extra))
+        outputs.append(runner.run(chunks, runner.flat_positions(chunks), extra))
         positions += scored
     in_order = np.argsort(positions)
     return {

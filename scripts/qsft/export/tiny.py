@@ -1,16 +1,21 @@
 """Make the policy of a few kilobytes that the tests serve: random weights, Wordle's tokenizer.
 
 python -m qsft.export.tiny ../test/fixtures/tiny-policy
+python -m qsft.export.tiny --paged ../test/fixtures/paged-policy
 """
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import onnx
 from transformers import LlamaConfig, LlamaForCausalLM
 
-from qsft.export.contract import MODEL_ROLES, ModelRole
+from qsft.export.contract import MODEL_ROLES, STEP_FILE, ModelRole, graph_file
+from qsft.export.manifest import hash_again
 from qsft.export.options import ExportOptions, ExportReport
+from qsft.export.paged_stand_in import without_paged_attention
 from qsft.export.pipeline import export_policy
 from qsft.export.random_weights import draw_weights
 from qsft.policy.extraction import PolicyParameters
@@ -59,7 +64,7 @@ def tiny_options() -> ExportOptions:
     )
 
 
-def make_tiny_policy(out: Path) -> ExportReport:
+def make_tiny_policy(out: Path, options: ExportOptions) -> ExportReport:
     with TemporaryDirectory() as folder:
         checkpoint = Path(folder)
         for role in MODEL_ROLES:
@@ -67,13 +72,28 @@ def make_tiny_policy(out: Path) -> ExportReport:
         save_tokenizer(checkpoint)
         # So that the tests also have a policy that converses with nobody.
         (checkpoint / CHAT_TEMPLATE_FILE).unlink()
-        return export_policy(checkpoint, out, tiny_options())
+        return export_policy(checkpoint, out, options)
+
+
+def make_paged_tiny_policy(out: Path) -> ExportReport:
+    """In float16, with blocks of the fewest tokens that PagedAttention takes, for any processor."""
+    report = make_tiny_policy(out, replace(tiny_options(), precision="fp16", block_size=16))
+    for name in (STEP_FILE, *map(graph_file, MODEL_ROLES)):
+        graph = without_paged_attention(onnx.load(out / name, load_external_data=False))
+        (out / name).write_bytes(graph.SerializeToString(deterministic=True))
+    hash_again(out)
+    return report
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tests' policy of a few kilobytes.")
     parser.add_argument("out", type=Path, help="the folder to write")
-    report = make_tiny_policy(parser.parse_args().out)
+    parser.add_argument("--paged", action="store_true", help="the one with a paged cache")
+    arguments = parser.parse_args()
+    if arguments.paged:
+        report = make_paged_tiny_policy(arguments.out)
+    else:
+        report = make_tiny_policy(arguments.out, tiny_options())
     print(f"{report.folder}: {report.bytes:,} bytes")
 
 

@@ -15,9 +15,10 @@ from torch import Tensor
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import LOGITS, MODEL_ROLES, STEP_FILE, ModelRole, graph_file
 from qsft.export.differences import check_limits, divergence, largest_difference, outputs_of
-from qsft.export.graph_runner import GraphRunner, policy_inputs
+from qsft.export.graph_runner import policy_inputs
 from qsft.export.options import ExportError, ExportOptions, Verification
-from qsft.export.schedules import batched, chunked, run_schedule, whole
+from qsft.export.paged_runner import open_runner
+from qsft.export.schedules import Run, batched, chunked, mixed, run_schedule, whole
 from qsft.export.torch_reference import torch_logits
 from qsft.policy.extraction import (
     PolicyParameters,
@@ -50,9 +51,12 @@ def verify_policy(
     prompts = random_prompts(shape.vocab_size, longest)
     lengths = [len(prompt) for prompt in prompts]
     expected = {role: torch_logits(checkpoint, role, prompts) for role in MODEL_ROLES}
-    actual = {role: _onnx_logits(folder, role, prompts, longest) for role in MODEL_ROLES}
+    actual = {
+        role: _onnx_logits(folder / graph_file(role), prompts, longest, options)
+        for role in MODEL_ROLES
+    }
     weights = [step_weights(PARAMETERS[i % len(PARAMETERS)]) for i in range(sum(lengths))]
-    runner = GraphRunner(folder / STEP_FILE, slots=PROMPTS, cache_length=longest)
+    runner = open_runner(folder / STEP_FILE, options, PROMPTS, longest)
 
     # The ratio jumps where π_φ crosses the support threshold: compared on equal logits only.
     jumping = [
@@ -65,7 +69,7 @@ def verify_policy(
     smooth = [replace(row, ratio=0.0) for row in weights]
     at_once, *otherwise = [
         run_schedule(runner, prompts, schedule, policy_inputs(smooth))
-        for schedule in (whole(lengths), chunked(lengths), batched(lengths, DECODED))
+        for schedule in _schedules(lengths, options)
     ]
     verification = Verification(
         positions=sum(lengths),
@@ -98,11 +102,17 @@ def random_prompts(vocab_size: int, longest: int) -> list[list[int]]:
     return [generator.integers(0, vocab_size, length).tolist() for length in lengths]
 
 
+def _schedules(lengths: Sequence[int], options: ExportOptions) -> list[list[Run]]:
+    """Each prompt at once, and the other ways in which the server may run it."""
+    ways = [whole(lengths), chunked(lengths), batched(lengths, DECODED)]
+    return ways if options.block_size is None else [*ways, mixed(lengths, DECODED)]
+
+
 def _onnx_logits(
-    folder: Path, role: ModelRole, prompts: Sequence[Sequence[int]], longest: int
+    graph: Path, prompts: Sequence[Sequence[int]], longest: int, options: ExportOptions
 ) -> Tensor:
     """Logits at every position, (positions, V)."""
-    runner = GraphRunner(folder / graph_file(role), slots=1, cache_length=longest)
+    runner = open_runner(graph, options, 1, longest)
     schedule = whole([len(prompt) for prompt in prompts])
     return torch.from_numpy(run_schedule(runner, prompts, schedule, {})[LOGITS])
 

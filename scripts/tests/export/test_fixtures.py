@@ -10,7 +10,7 @@ from small_models import FIXTURES
 
 from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
 from qsft.export.parity import parity
-from qsft.export.tiny import make_tiny_policy
+from qsft.export.tiny import make_paged_tiny_policy, make_tiny_policy, tiny_options
 from qsft.policy.extraction import PolicyParameters, step_weights
 
 # Tables of sines differ in their last bits from machine to machine; nothing else may.
@@ -18,7 +18,7 @@ NEARLY = {"behavior.onnx.data", "value.onnx.data"}
 
 
 def test_the_tiny_policy_is_what_its_command_writes(tiny_policy: Path, tmp_path: Path) -> None:
-    made = make_tiny_policy(tmp_path / "tiny").folder
+    made = make_tiny_policy(tmp_path / "tiny", tiny_options()).folder
     assert {f.name for f in made.iterdir()} == {f.name for f in tiny_policy.iterdir()}
     for file in made.iterdir():
         stored = (tiny_policy / file.name).read_bytes()
@@ -31,11 +31,26 @@ def test_the_tiny_policy_is_what_its_command_writes(tiny_policy: Path, tmp_path:
     assert manifests[0] | {"files": None} == manifests[1] | {"files": None}
 
 
-def test_the_manifest_hashes_every_other_file(tiny_policy: Path) -> None:
-    manifest = json.loads((tiny_policy / "policy.json").read_text())
+def test_the_paged_tiny_policy_is_what_its_command_writes(tmp_path: Path) -> None:
+    made = make_paged_tiny_policy(tmp_path / "paged").folder
+    stored = FIXTURES / "paged-policy"
+    assert {f.name for f in made.iterdir()} == {f.name for f in stored.iterdir()}
+    for name in ("step.onnx", "behavior.onnx", "value.onnx"):
+        assert (made / name).read_bytes() == (stored / name).read_bytes(), name
+    for name in NEARLY:
+        weights = [np.frombuffer((f / name).read_bytes(), np.float16) for f in (made, stored)]
+        np.testing.assert_allclose(*weights, atol=1e-3)
+    manifests = [json.loads((f / "policy.json").read_text()) for f in (made, stored)]
+    assert manifests[0]["kv_cache"] == manifests[1]["kv_cache"]
+
+
+@pytest.mark.parametrize("name", ["tiny-policy", "paged-policy"])
+def test_the_manifest_hashes_every_other_file(name: str) -> None:
+    folder = FIXTURES / name
+    manifest = json.loads((folder / "policy.json").read_text())
     assert manifest["files"] == {
         file.name: hashlib.sha256(file.read_bytes()).hexdigest()
-        for file in tiny_policy.iterdir()
+        for file in folder.iterdir()
         if file.name != "policy.json"
     }
 

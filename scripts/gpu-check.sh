@@ -44,7 +44,7 @@ check() {
   root=$(dirname "$here") models=${MODELS:-$out/models}
   export PYTHONPATH="$root/scripts:$root/scripts/gpu${PYTHONPATH:+:$PYTHONPATH}"
   for shape in ${shapes//,/ }; do
-    [ -f "$models/$shape/policy/policy.json" ] || "$python" "$root/scripts/gpu/make_policy.py" "$shape" "$models/$shape"
+    [ -f "$models/$shape/paged/policy.json" ] || "$python" "$root/scripts/gpu/make_policy.py" "$shape" "$models/$shape"
   done
   local library=()
   if [ "$device" != cpu ]; then

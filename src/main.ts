@@ -7,6 +7,7 @@ import type { Catalog } from './catalog/catalog.ts';
 import { check } from './check.ts';
 import { readCommandLine } from './config/command-line.ts';
 import type { Config } from './config/settings.ts';
+import { describeCache } from './engine/describe-cache.ts';
 import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { closeServer } from './http/close-server.ts';
@@ -96,7 +97,7 @@ function announce(config: Config, catalog: Catalog, url: string, logger: Logger)
   const [first, ...others] = policies;
   if (first === undefined || first.model === null) return;
   const { device, maxSequences, maxLength, kvCacheBytes } = first.model;
-  const cache = `${maxSequences} slots × ${maxLength} tokens = ${(kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache`;
+  const cache = `${describeCache(first.model, first.description.manifest)} = ${(kvCacheBytes / 2 ** 20).toFixed(1)} MiB of KV cache`;
   const also = others.length === 0 ? '' : `; also ${others.map(({ name }) => name).join(', ')}`;
   logger.info(
     {

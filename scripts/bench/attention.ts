@@ -39,7 +39,7 @@ function row(past: number, width: number): PolicyRow {
   const tokens = Int32Array.from(randomPrompt(past + width));
   return {
     ...{ tokens, length: tokens.length, past, drawn: 0, edits: null, mask: null },
-    ...{ weights: { beta: 1, behaviorWeight: 1, ratio: 0 }, needsValue: true },
+    ...{ weights: { beta: 1, behaviorWeight: 1, ratio: 0 }, needsValue: true, blocks: [] },
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [1, 0], choice: 0 },
   };
 }

@@ -82,7 +82,11 @@ def make_checkpoint(checkpoint: Path, shape: Shape = SMOLLM2_135M) -> None:
 
 
 def make_policy(
-    checkpoint: Path, precision: Precision, out: Path, twin: bool = False
+    checkpoint: Path,
+    precision: Precision,
+    out: Path,
+    twin: bool = False,
+    block_size: int | None = None,
 ) -> ExportReport:
     """What this project serves."""
     options = ExportOptions(
@@ -91,6 +95,7 @@ def make_policy(
         reserved_token_ids=tuple(RESERVED.values()),
         precision=precision,
         twin=twin,
+        block_size=block_size,
         training={"task": "none", "note": "random weights, for benchmarks"},
         replace=True,
     )

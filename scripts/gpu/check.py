@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import peer
-from served import Level, command, post, prompt, run_level, served
+from served import command, post, prompt, run_level, served
 
 PROMPT_TOKENS, ANSWER_TOKENS = 32, 64
 PARITY_PROMPTS, PARITY_TOKENS = 8, 16
@@ -74,23 +74,72 @@ def same_share(ours: list[list[str]], theirs: list[list[str]]) -> float:
     return sum(one == other for one, other in pairs) / len(pairs)
 
 
-def timing(level: Level) -> dict[str, float]:
+def timing(level: Mapping[str, float]) -> dict[str, float]:
     """As scripts/bench/results.json has it."""
     return {
-        "prefillSeconds": level.prefill_seconds,
-        "seconds": level.seconds,
-        "tokens": level.tokens,
+        "prefillSeconds": level["prefill_seconds"],
+        "seconds": level["seconds"],
+        "tokens": level["tokens"],
     }
 
 
-def check_shape(shape: str, models: Path, options: argparse.Namespace) -> dict[str, Any]:
-    policy = models / shape / "policy"
-    manifest = json.loads((policy / "policy.json").read_text())
-    name, levels = manifest["id"], [int(text) for text in options.concurrency.split(",")]
-    start = (options.node, options.server, policy)
-    with served(command(*start, "cpu", None)) as url:
-        expected = answers(url, name)
-    with served(command(*start, options.device, options.library)) as url:
+def layouts(shape: str, models: Path, device: str) -> dict[str, Path]:
+    """Policies of one shape by what they are called; for a paged cache the CPU has no attention."""
+    found = {shape: models / shape / "policy"}
+    if device != "cpu":
+        found[f"{shape}, paged"] = models / shape / "paged"
+    return found
+
+
+def check_shape(shape: str, models: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
+    """A record for each layout of the cache; they have the weights and the peer in common."""
+    slots = models / shape / "policy"
+    levels = [int(text) for text in options.concurrency.split(",")]
+    with served(command(options.node, options.server, slots, "cpu", None)) as url:
+        expected = answers(url, model_id(slots))
+    measured = {
+        name: measure(policy, levels, expected, options)
+        for name, policy in layouts(shape, models, options.device).items()
+    }
+    transformers = peer.Peer(models / shape / "checkpoint", options.device)
+    transformers.run_level(1, PROMPT_TOKENS, 4)
+    theirs = [transformers.run_level(n, PROMPT_TOKENS, ANSWER_TOKENS) for n in levels]
+    weights = sum(file.stat().st_size for file in slots.glob("*.data"))
+    common = {
+        "levels": levels,
+        "transformers": [vars(level) for level in theirs],
+        "weightBytes": weights,
+        "limitTokensPerSecond": peer.bytes_per_second(options.device) / weights,
+    }
+    return [
+        {"shape": name}
+        | common
+        | found
+        | {
+            "timings": {
+                f"this server, {name} fp16": [[timing(level)] for level in found["ours"]],
+                f"Transformers, {shape}": [[timing(vars(level))] for level in theirs],
+            }
+        }
+        for name, found in measured.items()
+    ]
+
+
+def model_id(policy: Path) -> str:
+    name: str = json.loads((policy / "policy.json").read_text())["id"]
+    return name
+
+
+def measure(
+    policy: Path,
+    levels: list[int],
+    expected: tuple[list[float], list[list[str]]],
+    options: argparse.Namespace,
+) -> dict[str, Any]:
+    """One policy on the device, against what the CPU said of its weights."""
+    name = model_id(policy)
+    start = (options.node, options.server, policy, options.device, options.library)
+    with served(command(*start)) as url:
         parity = compare(answers(url, name), expected)
         run_level(url, name, 1, PROMPT_TOKENS, 4)  # kernels are loaded at their first use
         same_draws = min(
@@ -99,26 +148,13 @@ def check_shape(shape: str, models: Path, options: argparse.Namespace) -> dict[s
         )
         ours = [run_level(url, name, n, PROMPT_TOKENS, ANSWER_TOKENS) for n in levels]
         truncated = run_level(url, name, 1, PROMPT_TOKENS, ANSWER_TOKENS, TRUNCATED)
-    transformers = peer.Peer(models / shape / "checkpoint", options.device)
-    transformers.run_level(1, PROMPT_TOKENS, 4)
-    theirs = [transformers.run_level(n, PROMPT_TOKENS, ANSWER_TOKENS) for n in levels]
-    weights = sum(file.stat().st_size for file in policy.glob("*.data"))
     return {
-        "shape": shape,
         "parity": vars(parity),
         "parityHolds": parity.largest_difference <= PARITY_LIMIT,
-        "levels": levels,
         "ours": [vars(level) for level in ours],
-        "transformers": [vars(level) for level in theirs],
-        "weightBytes": weights,
-        "limitTokensPerSecond": peer.bytes_per_second(options.device) / weights,
         "sameDraws": same_draws,
         "drawsHold": same_draws >= LEAST_SAME_DRAWS,
         "truncatedHostBytes": truncated.host_bytes,
-        "timings": {
-            f"this server, {shape} fp16": [[timing(level)] for level in ours],
-            f"Transformers, {shape}": [[timing(level)] for level in theirs],
-        },
     }
 
 
@@ -150,7 +186,8 @@ def main() -> None:
     parser.add_argument("--server", type=Path, required=True, help="dist/main.js")
     parser.add_argument("--library", help="the libonnxruntime of the device")
     options = parser.parse_args()
-    found = [check_shape(s, options.models, options) for s in options.shapes.split(",")]
+    shapes = options.shapes.split(",")
+    found = [record for s in shapes for record in check_shape(s, options.models, options)]
     machine = f"{date.today()}, {peer.device_name(options.device)}"
     levels = found[0]["levels"]
     workload = {"promptTokens": PROMPT_TOKENS, "answerTokens": ANSWER_TOKENS}

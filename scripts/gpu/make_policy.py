@@ -1,6 +1,7 @@
 """Make a float16 policy of one shape with random weights: python gpu/make_policy.py 1b OUT
 
-Leaves OUT/checkpoint (what Transformers loads) and OUT/policy (what the server loads).
+Leaves OUT/checkpoint (what Transformers loads), OUT/policy (what the server loads) and OUT/paged,
+the same with a paged cache.
 """
 
 import argparse
@@ -9,6 +10,8 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "bench"))
 from make_model import SMOLLM2_135M, Shape, make_checkpoint, make_policy
+
+from qsft.export.contract import BLOCK_SIZE
 
 SHAPES = {
     "tiny": Shape(64, 128, 2, 2, 1),
@@ -25,6 +28,7 @@ def main() -> None:
     checkpoint = arguments.out / "checkpoint"
     make_checkpoint(checkpoint, SHAPES[arguments.shape])
     make_policy(checkpoint, "fp16", arguments.out / "policy")
+    make_policy(checkpoint, "fp16", arguments.out / "paged", block_size=BLOCK_SIZE)
 
 
 if __name__ == "__main__":

@@ -23,17 +23,15 @@ const policy = loadPolicy({
   maxLength: null,
   capacity: { sequences: rows, tokens: rows * tokens.length, scored: rows },
 });
+const isPaged = policy.manifest.kv_cache.block_size !== undefined;
 const counter = koffi.load(runtimePath).symbol('standInToHost', 'uint64_t');
 for (const [name, sampling, beta] of cases) {
   const row = { tokens, length: tokens.length, past: 0, drawn: 0, edits: null, mask: null };
   const weights = { beta, behaviorWeight: 1, ratio: 0 };
   const needsValue = beta !== 0;
-  const batch = Array.from({ length: rows }, () => ({
-    ...row,
-    weights,
-    needsValue,
-    sampling,
-  }));
+  const batch = Array.from({ length: rows }, (_, index) => {
+    return { ...row, blocks: isPaged ? [index] : [], weights, needsValue, sampling };
+  });
   const before = Number(koffi.decode(counter, 'uint64_t'));
   const { scores } = policy.step({
     firstSlot: 0,
@@ -47,6 +45,9 @@ for (const [name, sampling, beta] of cases) {
     throw new Error(`The server counts ${scores.hostBytes / rows}.`);
 }
 policy.cache.copy(0, 1, tokens.length);
-policy.cache.swap(0, 1, tokens.length);
+if (!isPaged) policy.cache.swap(0, 1, tokens.length);
 policy.release();
-console.log('Every node has a kernel of the CUDA provider, and slots are copied on the device.');
+const places = isPaged ? 'blocks' : 'slots';
+console.log(
+  `Every node has a kernel of the CUDA provider, and ${places} are copied on the device.`,
+);

@@ -83,6 +83,7 @@ export class Catalog {
       const engines = this.#memory.residents
         .map(({ policy }) => policy.engine)
         .filter((engine) => engine.manifest.id === manifest.id);
+      const blockTokens = manifest.kv_cache.block_size ?? null;
       const sum = (read: (engine: Engine) => number) =>
         engines.reduce((total, engine) => total + read(engine), 0);
       return {
@@ -91,8 +92,13 @@ export class Catalog {
         kvCacheType: manifest.kv_cache.dtype,
         slots: sum(({ model }) => model.maxSequences),
         kvCacheBytes: sum(({ model }) => model.kvCacheBytes),
+        kvCacheTokens: sum(({ model: { blocks, maxSequences } }) =>
+          blocks === undefined ? maxSequences * maxLength : blocks * (blockTokens ?? 0),
+        ),
+        blockTokens,
         waiting: sum(({ inFlight }) => inFlight.waiting),
         running: sum(({ inFlight }) => inFlight.running),
+        cacheUsage: Math.max(0, ...engines.map(({ inFlight }) => inFlight.cacheUsage)),
       };
     });
   }

@@ -1,4 +1,5 @@
 // What `qsft-server check` says of a policy that could be served: loaded, run once, closed again.
+import { describeCache } from '../engine/describe-cache.ts';
 import type { PolicyDescription } from '../engine/describe-policy.ts';
 import type { ServedPolicy } from './served-policy.ts';
 
@@ -10,7 +11,7 @@ export async function checkPolicy(
   const { folder, manifest, memoryBytes } = description;
   const { precision, vocab_size, defaults, files } = manifest;
   const { engine, chat, close } = await open(description);
-  const { device, maxSequences, maxLength, kvCacheBytes } = engine.model;
+  const { device, kvCacheBytes } = engine.model;
   await close();
   const rows = [
     ['folder', folder],
@@ -21,7 +22,7 @@ export async function checkPolicy(
       'conversations',
       chat.hasTemplate ? `yes; tools: ${chat.toolFormat ?? 'none'}` : 'no template',
     ],
-    ['runs on', `${device}: ${maxSequences} slots × ${maxLength} tokens`],
+    ['runs on', `${device}: ${describeCache(engine.model, manifest)}`],
     ['memory', `${mebibytes(memoryBytes)}, ${mebibytes(kvCacheBytes)} of it KV cache`],
   ];
   return ['can be served', ...rows.map(([name = '', is]) => `  ${name.padEnd(14)}${is}`)].join(

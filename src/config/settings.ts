@@ -78,11 +78,11 @@ export const SETTINGS = {
     1,
     MAX_SEQUENCES,
     '32',
-    'Answers decoded in one batch; each holds a slot of KV cache.',
+    'Answers decoded in one batch; each holds a slot of KV cache, or blocks of a paged one.',
   ),
   kvCacheMemory: optionalBytes(
     'as max-sequences needs',
-    'Memory for the KV cache of both models, instead of max-sequences: as many slots as it holds, at most 4096.',
+    'Memory for the KV cache of both models, instead of max-sequences: as many slots as it holds, at most 4096; or as many blocks, and then at most 256 answers in one batch.',
   ),
   maxModelLen: optionalInteger(
     2,
@@ -90,7 +90,12 @@ export const SETTINGS = {
     "the policy's",
     'Prompt and answer together, in tokens. Less takes less memory.',
   ),
-  prefillChunk: integer(2, 65_536, 512, 'Most prompt tokens run between two decode steps.'),
+  prefillChunk: integer(
+    2,
+    65_536,
+    512,
+    'Most prompt tokens run between two decode steps, or beside each where the cache is paged.',
+  ),
   prefixCache: choice(
     ['prompts', 'answers', 'off'],
     'prompts',

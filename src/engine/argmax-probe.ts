@@ -2,7 +2,7 @@
 // more pass over the vocabulary whatever its batch; the rows take turns, so that the share over many steps is that of all.
 import type { PolicyStep } from '../policy/policy.ts';
 import { lastScored } from '../policy/step-batch.ts';
-import type { StepPlan } from './scheduler.ts';
+import type { StepPlan } from './step-plan.ts';
 
 export class ArgmaxProbe {
   #turn = 0;

@@ -20,8 +20,12 @@ export interface Engine {
   readonly manifest: PolicyManifest;
   /** False while the worker is dead and its successor is not ready yet. */
   readonly healthy: boolean;
-  /** Sequences submitted and not yet finished. */
-  readonly inFlight: { readonly waiting: number; readonly running: number };
+  /** Sequences submitted and not yet finished, and the share of the KV cache that those have who run, 0 to 1. */
+  readonly inFlight: {
+    readonly waiting: number;
+    readonly running: number;
+    readonly cacheUsage: number;
+  };
   /**
    * Submits all of `inputs` or none: throws ServerError `queue_full` or `quota_exceeded`, before anything is
    * returned, when they would not fit the queue now or their caller has no tokens left, and `invalid_request` when they

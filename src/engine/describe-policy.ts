@@ -1,11 +1,10 @@
 // What a policy is and what it would take, read from its folder without loading it.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { kvSlotBytes } from '../policy/kv-slot-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { readManifest } from '../policy/policy-files.ts';
+import { cacheSize } from './cache-size.ts';
 import type { EngineOptions } from './options.ts';
-import { slotCount } from './slot-count.ts';
 
 export interface PolicyDescription {
   readonly folder: string;
@@ -21,7 +20,7 @@ export function describePolicy(options: EngineOptions): PolicyDescription {
   const { modelFolder: folder } = options;
   const manifest = readManifest(folder);
   const maxLength = Math.min(options.maxLength ?? manifest.max_length, manifest.max_length);
-  const cacheBytes = slotCount(options, manifest) * kvSlotBytes(manifest, maxLength);
+  const cacheBytes = cacheSize(options, manifest).bytes;
   return { folder, manifest, maxLength, memoryBytes: weightBytes(folder, manifest) + cacheBytes };
 }
 

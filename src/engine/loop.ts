@@ -3,9 +3,9 @@ import type { Policy, PolicyStep } from '../policy/policy.ts';
 import { tokensRun, usesValue } from '../policy/step-batch.ts';
 import { ArgmaxProbe } from './argmax-probe.ts';
 import type { FromWorker, SequenceEvent, ToWorker } from './messages.ts';
-import type { Scheduler, StepPlan } from './scheduler.ts';
 import type { Sequence } from './sequence.ts';
 import { StepEvents } from './step-events.ts';
+import type { Planner, StepPlan } from './step-plan.ts';
 
 interface StepResult {
   readonly events: readonly SequenceEvent[];
@@ -16,14 +16,14 @@ interface StepResult {
 
 export class EngineLoop {
   readonly #policy: Policy;
-  readonly #scheduler: Scheduler;
+  readonly #planner: Planner;
   readonly #post: (message: FromWorker) => void;
   readonly #stepEvents = new StepEvents();
   readonly #argmaxProbe = new ArgmaxProbe();
 
-  constructor(policy: Policy, scheduler: Scheduler, post: (message: FromWorker) => void) {
+  constructor(policy: Policy, planner: Planner, post: (message: FromWorker) => void) {
     this.#policy = policy;
-    this.#scheduler = scheduler;
+    this.#planner = planner;
     this.#post = post;
   }
 
@@ -31,10 +31,10 @@ export class EngineLoop {
   receive(message: Exclude<ToWorker, { type: 'close' | 'ping' }>): void {
     switch (message.type) {
       case 'submit':
-        for (const request of message.requests) this.#scheduler.submit(request);
+        for (const request of message.requests) this.#planner.submit(request);
         return;
       case 'cancel':
-        if (this.#scheduler.cancel(message.id)) {
+        if (this.#planner.cancel(message.id)) {
           const event: SequenceEvent = { kind: 'finish', id: message.id, reason: 'cancelled' };
           this.#post({ type: 'events', events: [event] });
         }
@@ -44,9 +44,9 @@ export class EngineLoop {
   /** False when there was nothing to do. */
   step(): boolean {
     const startMs = performance.now();
-    const plan = this.#scheduler.plan();
+    const plan = this.#planner.plan();
     if (!plan) return false;
-    const { kind, rows, width, admitted } = plan;
+    const { kind, rows, width, admitted, preempted } = plan;
     const tokens = rows.reduce((sum, row) => sum + tokensRun(row, width), 0);
     const admission = {
       admittedTokens: admitted.reduce((sum, { length }) => sum + length, 0),
@@ -63,10 +63,16 @@ export class EngineLoop {
       movesArgmax,
       hostBytes,
       durationMs,
+      preempted: preempted.length,
+      running: this.#planner.running,
+      cacheUsage: this.#planner.cacheUsage,
       ...(error === null ? {} : { error }),
     };
     const admissions = admitted.map((sequence) => admitEvent(sequence, durationMs));
-    this.#post({ type: 'step', report, events: [...admissions, ...events] });
+    const preemptions = preempted.map(({ request: { id } }): SequenceEvent => {
+      return { kind: 'preempt', id };
+    });
+    this.#post({ type: 'step', report, events: [...preemptions, ...admissions, ...events] });
     return true;
   }
 
@@ -80,7 +86,7 @@ export class EngineLoop {
     try {
       result = this.#policy.step(plan);
     } catch (error) {
-      const events = this.#scheduler.fail(plan).map(({ request }): SequenceEvent => {
+      const events = this.#planner.fail(plan).map(({ request }): SequenceEvent => {
         return { kind: 'finish', id: request.id, reason: 'error', message: 'The model failed.' };
       });
       return {
@@ -91,7 +97,7 @@ export class EngineLoop {
       };
     }
     const movesArgmax = this.#argmaxProbe.look(plan, result);
-    const outcomes = this.#scheduler.commit(plan, result.tokens);
+    const outcomes = this.#planner.commit(plan, result.tokens);
     const events = this.#stepEvents.of(plan, outcomes, result.scores);
     return { events, movesArgmax, hostBytes: result.scores.hostBytes, error: null };
   }

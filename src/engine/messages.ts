@@ -82,6 +82,12 @@ export interface AdmitEvent {
   readonly sinceMs: number;
 }
 
+/** A sequence lost its blocks of a paged cache to others: what it had runs again before it goes on. */
+export interface PreemptEvent {
+  readonly kind: 'preempt';
+  readonly id: number;
+}
+
 /** The prompt of a sequence has been scored; `positions[i]` belongs to prompt token `scoreFrom` + i. */
 export interface PromptEvent {
   readonly kind: 'prompt';
@@ -131,13 +137,14 @@ export interface FinishEvent {
   readonly message?: string;
 }
 
-export type SequenceEvent = AdmitEvent | PromptEvent | TokenEvent | FinishEvent;
+export type SequenceEvent = AdmitEvent | PreemptEvent | PromptEvent | TokenEvent | FinishEvent;
 
 /** What a step did, for metrics. */
 export interface StepReport {
-  readonly kind: 'prefill' | 'decode';
+  /** Only with a paged cache do some rows of a step prefill while others decode. */
+  readonly kind: 'prefill' | 'decode' | 'mixed';
   readonly batchSize: number;
-  /** Prompt tokens run by a prefill, answer tokens drawn by a decode. */
+  /** Tokens run: of prompts by a prefill, for each row its last by a decode. */
   readonly tokens: number;
   /** Prompt tokens of the sequences that got their slots for this step. */
   readonly admittedTokens: number;
@@ -150,6 +157,11 @@ export interface StepReport {
   /** What came from a device to the host, of scores and draws; 0 on the CPU. */
   readonly hostBytes: number;
   readonly durationMs: number;
+  /** Sequences that lost their blocks of a paged cache to others before this step, and wait to run again what they had. */
+  readonly preempted: number;
+  /** Sequences that have places in the cache behind this step, and the share of the cache that is theirs, 0 to 1. */
+  readonly running: number;
+  readonly cacheUsage: number;
   /** Why the run failed, for the log; its sequences have ended with reason `error`. */
   readonly error?: string;
 }
@@ -178,4 +190,6 @@ export interface EngineModel {
   /** Prompt and answer together, in tokens. */
   readonly maxLength: number;
   readonly kvCacheBytes: number;
+  /** Of a paged cache, which any sequence takes; absent where each has a slot. */
+  readonly blocks?: number;
 }

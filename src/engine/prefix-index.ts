@@ -12,8 +12,8 @@ export interface Prefix {
   readonly shareable: number;
 }
 
-export interface PrefixMatch {
-  readonly holder: Prefix;
+export interface PrefixMatch<Holder extends Prefix = Prefix> {
+  readonly holder: Holder;
   /** How many leading tokens it shares with the prompt. */
   readonly tokens: number;
 }
@@ -30,12 +30,12 @@ export interface Prompt {
  * The holder that shares most with the prompt, of equals the one with least beyond it; null when none shares `atLeast`.
  * The prompt's last token is never shared: running it is what scores the answer's first.
  */
-export function longestPrefix(
-  holders: readonly (Prefix | null)[],
+export function longestPrefix<Holder extends Prefix>(
+  holders: Iterable<Holder | null>,
   prompt: Prompt,
   atLeast: number,
-): PrefixMatch | null {
-  let best: PrefixMatch | null = null;
+): PrefixMatch<Holder> | null {
+  let best: PrefixMatch<Holder> | null = null;
   for (const holder of holders) {
     if (holder === null) continue;
     const run = prompt.needsValue ? holder.valuePast : holder.past;

@@ -1,4 +1,4 @@
-// Who runs next. Pure: it knows no clock, no model and no thread; the worker asks for a plan, runs it and commits.
+// Who runs next where each sequence has a slot of the cache. The worker asks for a plan, runs it and commits.
 //
 // Promises of every plan:
 // - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
@@ -9,15 +9,14 @@
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
 //   what a token gives doesn't depend on the chunks, the batch and the cached prefix it ran with.
-import { noMask, noToken } from '../policy/policy.ts';
-import type { StepBatch } from '../policy/step-batch.ts';
-import { tokensRun, usesValue } from '../policy/step-batch.ts';
-import type { EngineFinishReason, SequenceRequest } from './messages.ts';
+import type { SequenceRequest } from './messages.ts';
+import { advanceRows, goingOn, type Outcome } from './outcome.ts';
 import { evenAbove, evenBelow, prefillWidth } from './prefill-width.ts';
 import { longestPrefix, type Prefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
 import { reusablePart, willShare } from './reusable-prompt.ts';
-import { append, createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
-import { type SlotMove, SlotTable } from './slot-table.ts';
+import { createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
+import { SlotTable } from './slot-table.ts';
+import type { Planner, StepPlan } from './step-plan.ts';
 import { WaitingLine } from './waiting-line.ts';
 
 export interface SchedulerLimits extends SequenceOptions {
@@ -31,33 +30,12 @@ export interface SchedulerLimits extends SequenceOptions {
   readonly minReuse: number;
 }
 
-export interface StepPlan extends StepBatch<Sequence> {
-  readonly kind: 'prefill' | 'decode';
-  /** To be made in this order. */
-  readonly moves: readonly SlotMove[];
-  /** Sequences that got their slots for this run or the next. */
-  readonly admitted: readonly Sequence[];
-}
-
 /** How many of those in line are asked what they could use before a cache goes. */
 const lookahead = 8;
 
-type Run = Omit<StepPlan, 'moves' | 'admitted'>;
+type Run = Omit<StepPlan, 'moves' | 'admitted' | 'preempted'>;
 
-/** What a step did to one row. */
-export interface Outcome {
-  readonly sequence: Sequence;
-  /** How many of its tokens were in the cache before the step. */
-  readonly start: number;
-  /** The answer token it gained; null while its prompt is part-way, and for a token that ended it. */
-  readonly token: number | null;
-  /** Set when this was its last step. */
-  readonly finish: EngineFinishReason | null;
-  /** Set when a token was its end: an end of sequence, or one of the request's. */
-  readonly endingToken?: number;
-}
-
-export class Scheduler {
+export class Scheduler implements Planner {
   readonly #limits: SchedulerLimits;
   readonly #slots: SlotTable;
   readonly #waiting = new WaitingLine();
@@ -80,11 +58,14 @@ export class Scheduler {
     return this.#prefilling.length + this.#decoding.length;
   }
 
+  get cacheUsage(): number {
+    return this.running / this.#limits.maxSequences;
+  }
+
   submit(request: SequenceRequest): void {
     this.#waiting.push(createSequence(request, this.#limits));
   }
 
-  /** Between commit and plan. False when the sequence has already finished. */
   cancel(id: number): boolean {
     if (this.#waiting.remove(id)) return true;
     const isIt = ({ request }: Sequence): boolean => request.id === id;
@@ -96,33 +77,28 @@ export class Scheduler {
     return true;
   }
 
-  /** The next run, or null when there is nothing to do. */
   plan(): StepPlan | null {
     const batch = this.#planPrefill(this.#budget) ?? this.#planDecode();
     if (!batch) return null;
-    const plan = { ...batch, moves: this.#slots.takeMoves(), admitted: this.#admitted };
+    const plan = {
+      ...batch,
+      moves: this.#slots.takeMoves(),
+      admitted: this.#admitted,
+      preempted: [],
+    };
     this.#admitted = [];
     this.#prefilled = plan.kind === 'decode' ? 0 : this.#prefilled + plan.rows.length * plan.width;
     return plan;
   }
 
-  /** `tokens[i]` was drawn for row i of the plan, if that row has run all its tokens; `noMask` or `noToken` if none could be. */
-  commit({ kind, rows, width }: StepPlan, tokens: ArrayLike<number>): readonly Outcome[] {
-    const isValued = usesValue(rows);
-    const outcomes = rows.map((sequence, index) => {
-      const { past, valuePast } = sequence;
-      const outcome = this.#advance(sequence, width, tokens[index] ?? -1);
-      // Behind tokens that the value model has not run, what it made of these is rubbish.
-      if (isValued && valuePast === past) sequence.valuePast = sequence.past;
-      return outcome;
-    });
-    if (kind === 'prefill') this.#promote(outcomes);
+  commit(plan: StepPlan, tokens: ArrayLike<number>): readonly Outcome[] {
+    const outcomes = advanceRows(plan, tokens, this.#limits);
+    if (plan.kind === 'prefill') this.#promote(outcomes);
     else if (outcomes.some(({ finish }) => finish !== null)) this.#decoding = goingOn(outcomes);
     for (const { sequence, finish } of outcomes) if (finish !== null) this.#vacate(sequence);
     return outcomes;
   }
 
-  /** The plan's run failed: its sequences are gone and so is what their slots held; the others go on. */
   fail({ kind, rows }: StepPlan): readonly Sequence[] {
     if (kind === 'prefill') this.#prefilling = [];
     else this.#decoding = [];
@@ -254,22 +230,6 @@ export class Scheduler {
     return this.#limits.maxSequences - this.running;
   }
 
-  #advance(sequence: Sequence, width: number, token: number): Outcome {
-    const outcome = { sequence, start: sequence.past, token: null, finish: null };
-    sequence.past += tokensRun(sequence, width);
-    if (sequence.past < sequence.length) return outcome;
-    if (sequence.request.maxTokens === 0) {
-      // Its last token may have run without padding, which is not how others would run it.
-      sequence.past -= 1;
-      return { ...outcome, finish: 'length' };
-    }
-    if (token === noMask) return { ...outcome, finish: 'unmasked' };
-    if (token === noToken) return { ...outcome, finish: 'dead_end' };
-    const finish = append(sequence, token, this.#limits);
-    const isEnding = finish === 'stop_token' || finish === 'eos';
-    return isEnding ? { ...outcome, finish, endingToken: token } : { ...outcome, token, finish };
-  }
-
   /** Prompts that are done start to decode. */
   #promote(outcomes: readonly Outcome[]): void {
     const isPartWay = outcomes.some(({ token, finish }) => token === null && finish === null);
@@ -288,8 +248,4 @@ export class Scheduler {
 /** Tokens to run before the first of those that score the prompt. */
 function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
   return scoreFrom === null ? 0 : Math.max(0, scoreFrom - 1 - past);
-}
-
-function goingOn(outcomes: readonly Outcome[]): readonly Sequence[] {
-  return outcomes.flatMap(({ sequence, finish }) => (finish === null ? [sequence] : []));
 }

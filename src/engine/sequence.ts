@@ -12,6 +12,7 @@ export interface Sequence extends PolicyRow {
   valuePast: number;
   drawn: number;
   weights: StepWeights;
+  blocks: readonly number[];
   /** Tokens that end it: the policy's, unless it ignores them, and its own. */
   readonly endingIds: ReadonlySet<number>;
   /** Prompt tokens it did not have to run. */
@@ -45,6 +46,7 @@ export function createSequence(request: SequenceRequest, options: SequenceOption
     valuePast: 0,
     drawn: 0,
     cached: 0,
+    blocks: [],
     scope: request.cacheScope,
     shareable: sharesAnswers ? tokens.length : promptIds.length,
     weights: stepWeights(policy, 0, maxTokens),

@@ -1,16 +1,7 @@
 // Who holds which slot: sequences that run, caches of sequences that have ended, nobody. Pure: it decides what to move
 // and keeps its books as if the moves had been made; whoever runs the plan makes them.
 import { type Prefix, shareableTokens } from './prefix-index.ts';
-
-/**
- * Before the run: slot `to` takes the first `tokens` tokens of slot `from`; in a swap, slot `from` those of `to` as well.
- */
-export interface SlotMove {
-  readonly kind: 'copy' | 'swap';
-  readonly from: number;
-  readonly to: number;
-  readonly tokens: number;
-}
+import type { SlotMove } from './step-plan.ts';
 
 export class SlotTable {
   readonly #holders: (Prefix | null)[];

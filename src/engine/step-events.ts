@@ -1,8 +1,9 @@
 // Turns what a step did into the events its sequences' readers see.
 import type { StepScores, TokenRating } from '../policy/step-scores.ts';
 import type { DrawnToken, RatedToken, SequenceEvent, TokenLogprobs } from './messages.ts';
-import type { Outcome, StepPlan } from './scheduler.ts';
+import type { Outcome } from './outcome.ts';
 import type { Sequence } from './sequence.ts';
+import type { StepPlan } from './step-plan.ts';
 
 export class StepEvents {
   /** Scores of prompts that take more than one run. */
@@ -28,9 +29,11 @@ export class StepEvents {
     const positions = this.#prompts.get(sequence) ?? [];
     const scored = promptIds.slice(start + 1, start + 1 + width);
     for (const [offset, tokenId] of scored.entries()) {
-      if (start + 1 + offset < (scoreFrom ?? 1)) continue;
+      const index = start + 1 + offset - (scoreFrom ?? 1);
+      if (index < 0) continue;
       const rating = scores.rate(offset, tokenId);
-      positions.push(tokenLogprobs(tokenId, rating, offset, sequence, scores));
+      // By its place: a sequence that lost its blocks part-way scores its prompt again.
+      positions[index] = tokenLogprobs(tokenId, rating, offset, sequence, scores);
     }
     this.#prompts.set(sequence, positions);
     const isWhole = token !== null || finish !== null;

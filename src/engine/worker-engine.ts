@@ -28,6 +28,7 @@ export class WorkerEngine implements Engine {
   readonly #healthListeners = new Set<(change: HealthChange) => void>();
   /** Those who wait for the worker to read its messages. */
   readonly #pings: ((isAlive: boolean) => void)[] = [];
+  #lastStep: Pick<StepReport, 'running' | 'cacheUsage'> = { running: 0, cacheUsage: 0 };
   #nextId = 0;
   #closing = false;
 
@@ -53,8 +54,16 @@ export class WorkerEngine implements Engine {
   }
 
   get inFlight(): Engine['inFlight'] {
-    const running = Math.min(this.#inFlight.size, this.model.maxSequences);
-    return { waiting: this.#inFlight.size - running, running };
+    const { size } = this.#inFlight;
+    const { blocks, maxSequences } = this.model;
+    if (blocks === undefined) {
+      const running = Math.min(size, maxSequences);
+      return { waiting: size - running, running, cacheUsage: running / maxSequences };
+    }
+    // Who has blocks only the worker knows.
+    const running = Math.min(size, this.#lastStep.running);
+    const cacheUsage = size === 0 ? 0 : this.#lastStep.cacheUsage;
+    return { waiting: size - running, running, cacheUsage };
   }
 
   generate(inputs: readonly SequenceInput[], signal: AbortSignal): readonly SequenceStream[] {
@@ -128,6 +137,7 @@ export class WorkerEngine implements Engine {
     if (message.type !== 'step' && message.type !== 'events') return;
     for (const event of message.events) this.#route(event);
     if (message.type !== 'step') return;
+    this.#lastStep = message.report;
     for (const listener of this.#stepListeners) listener(message.report);
   }
 

@@ -2,17 +2,14 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { loadPolicy } from '../policy/load-policy.ts';
 import { readManifest } from '../policy/policy-files.ts';
+import { cacheSize } from './cache-size.ts';
+import { createPlanner } from './create-planner.ts';
 import { EngineLoop } from './loop.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { type EngineOptions, engineOptionsSchema } from './options.ts';
-import { Scheduler } from './scheduler.ts';
-import { slotCount } from './slot-count.ts';
 
 /** Positions of a prompt scored in one run: bounds the rows of vocabulary size that a run writes. */
 const promptScoringChunk = 64;
-
-/** A reused prefix costs its prompt a run of its own, away from those that are prefilled together: less is not worth it. */
-const minReusedTokens = 16;
 
 function main(port: MessagePort): void {
   const post = (message: FromWorker): void => port.postMessage(message);
@@ -29,38 +26,30 @@ function serve(
   post: (message: FromWorker) => void,
   options: EngineOptions,
 ): void {
-  const { prefillChunk, prefixCache } = options;
-  const maxSequences = slotCount(options, readManifest(options.modelFolder));
-  const maxScored = Math.max(maxSequences, Math.min(prefillChunk, promptScoringChunk));
+  const { prefillChunk } = options;
+  const size = cacheSize(options, readManifest(options.modelFolder));
+  const { sequences, blocks } = size;
+  const scored = Math.max(sequences, Math.min(prefillChunk, promptScoringChunk));
+  // A run over slots is a decode or a prefill, one over blocks may be both.
+  const tokens = blocks === null ? Math.max(sequences, prefillChunk) : sequences + prefillChunk;
   const policy = loadPolicy({
     ...options,
-    capacity: {
-      sequences: maxSequences,
-      tokens: Math.max(maxSequences, prefillChunk),
-      scored: maxScored,
-    },
+    capacity: { sequences, tokens, scored },
+    ...(blocks === null ? {} : { blocks }),
   });
-  const { vocab_size: vocabularySize, eos_token_ids: eosTokenIds } = policy.manifest;
-  const scheduler = new Scheduler({
-    maxSequences,
-    prefillChunk,
-    maxScored,
-    vocabularySize,
-    eosTokenIds: new Set(eosTokenIds),
-    minReuse: prefixCache === 'off' ? Number.POSITIVE_INFINITY : minReusedTokens,
-    sharesAnswers: prefixCache === 'answers',
-  });
+  const planner = createPlanner(policy, size, options, scored);
   // However the thread ends: one that dies of an exception leaves its process, and in it what ONNX Runtime holds.
   process.once('exit', () => policy.release());
-  run(port, new EngineLoop(policy, scheduler, post), post);
+  run(port, new EngineLoop(policy, planner, post), post);
   post({
     type: 'ready',
     manifest: policy.manifest,
     model: {
       device: policy.device,
-      maxSequences,
-      maxLength: policy.cache.length,
+      maxSequences: sequences,
+      maxLength: policy.maxLength,
       kvCacheBytes: policy.cache.byteLength,
+      ...(blocks === null ? {} : { blocks }),
     },
   });
 }

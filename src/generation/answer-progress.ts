@@ -30,6 +30,7 @@ export class AnswerProgress implements AnswerReport {
   readonly submittedAt: number;
   outcome: ChoiceOutcome | null = null;
   cachedTokens = 0;
+  preemptions = 0;
   completionTokens = 0;
   admittedAt: number | null = null;
   firstTokenAt: number | null = null;
@@ -53,6 +54,7 @@ export class AnswerProgress implements AnswerReport {
 
   record(event: SequenceEvent): void {
     if (event.kind === 'admit') this.#admit(event);
+    if (event.kind === 'preempt') this.preemptions += 1;
     if (event.kind === 'token') this.#token(event);
   }
 

@@ -47,6 +47,8 @@ function decodeEvent(
   switch (event.kind) {
     case 'admit':
       return decoder.acceptAdmission(event);
+    case 'preempt':
+      return null;
     case 'prompt':
       return decoder.acceptPrompt(event);
     case 'token':

@@ -8,6 +8,8 @@ export interface AnswerReport {
   readonly outcome: ChoiceOutcome | null;
   readonly promptTokens: number;
   readonly cachedTokens: number;
+  /** How often it lost its blocks of a paged cache. */
+  readonly preemptions: number;
   readonly completionTokens: number;
   readonly maxTokens: number;
   readonly submittedAt: number;

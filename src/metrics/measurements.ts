@@ -8,10 +8,16 @@ export interface PolicyLoad {
   readonly maxLength: number;
   readonly slots: number;
   readonly kvCacheBytes: number;
+  /** What all its slots hold, or its blocks. */
+  readonly kvCacheTokens: number;
+  /** Of a block of a paged cache; null where it has slots. */
+  readonly blockTokens: number | null;
   /** Of its elements, as `policy.json` names it. */
   readonly kvCacheType: string;
   readonly waiting: number;
   readonly running: number;
+  /** Share of the KV cache that is held, 0 to 1. */
+  readonly cacheUsage: number;
 }
 
 /** What is measured of one answer; times in milliseconds on one clock, null for what did not happen. */
@@ -19,6 +25,7 @@ export interface AnswerTimes {
   readonly outcome: 'stop' | 'length' | 'abort' | 'error' | null;
   readonly promptTokens: number;
   readonly cachedTokens: number;
+  readonly preemptions: number;
   readonly completionTokens: number;
   readonly maxTokens: number;
   readonly submittedAt: number;
@@ -45,4 +52,5 @@ export interface StepMeasurement {
   readonly durationMs: number;
   readonly admittedTokens: number;
   readonly cachedTokens: number;
+  readonly preempted: number;
 }

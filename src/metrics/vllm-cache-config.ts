@@ -2,7 +2,7 @@
 import { Gauge, type Registry } from 'prom-client';
 import type { PolicyLoad } from './measurements.ts';
 
-/** This cache has slots and no blocks; it is told in blocks of as many tokens as vLLM's have unless told otherwise. */
+/** A cache of slots is told in blocks of as many tokens as vLLM's have unless told otherwise. */
 const BLOCK_TOKENS = 16;
 
 /** One series for each policy that is loaded. `labelsOf` gives what all of vLLM's metrics have. */
@@ -14,7 +14,7 @@ export function createVllmCacheConfig(
 ): void {
   new Gauge({
     name: 'vllm:cache_config_info',
-    help: 'The KV cache of both models; as it has slots of a fixed length, its blocks are a manner of counting.',
+    help: 'The KV cache of both models; where it has slots, its blocks are a manner of counting.',
     labelNames: [
       'model_name',
       'engine',
@@ -29,18 +29,19 @@ export function createVllmCacheConfig(
     registers: [registry],
     collect() {
       this.reset();
-      for (const { model, slots, maxLength, kvCacheBytes, kvCacheType } of loads()) {
+      for (const load of loads()) {
+        const { model, slots, kvCacheBytes, kvCacheTokens, kvCacheType } = load;
         if (slots === 0) continue;
-        const tokens = slots * maxLength;
+        const blockTokens = load.blockTokens ?? BLOCK_TOKENS;
         this.set(
           {
             ...labelsOf(model),
-            block_size: String(BLOCK_TOKENS),
-            num_gpu_blocks: String(Math.floor(tokens / BLOCK_TOKENS)),
+            block_size: String(blockTokens),
+            num_gpu_blocks: String(Math.floor(kvCacheTokens / blockTokens)),
             cache_dtype: kvCacheType,
             enable_prefix_caching: reusesPrefixes ? 'True' : 'False',
             kv_cache_memory_bytes: String(kvCacheBytes),
-            kv_cache_size_tokens: String(tokens),
+            kv_cache_size_tokens: String(kvCacheTokens),
             kv_cache_max_concurrency: String(slots),
           },
           1,

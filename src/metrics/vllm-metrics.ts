@@ -102,16 +102,18 @@ export function createVllmMetrics(
   createVllmCacheConfig(registry, loads, labelsOf, reusesPrefixes);
   gauge(
     'kv_cache_usage_perc',
-    'Share of the slots of the KV cache that are held, 0 to 1.',
-    // No slots while it is not loaded.
-    ({ running, slots }) => running / Math.max(1, slots),
+    'Share of the KV cache that is held, of its slots or of its blocks, 0 to 1.',
+    ({ cacheUsage }) => cacheUsage,
   );
   const prefixQueries = counter(
     'prefix_cache_queries_total',
     'Prompt tokens looked up in the prefix cache.',
   );
   const prefixHits = counter('prefix_cache_hits_total', 'Prompt tokens found in the prefix cache.');
-  counter('num_preemptions_total', 'Preemptions. This server never takes a slot away.');
+  const preemptions = counter(
+    'num_preemptions_total',
+    'Requests that lost the blocks of a paged cache to others; a slot is never taken away.',
+  );
   const promptTokens = counter('prompt_tokens_total', 'Prompt tokens processed.');
   const cachedTokens = counter('prompt_tokens_cached_total', 'Of those, tokens that were cached.');
   const bySource = new Counter({
@@ -186,9 +188,9 @@ export function createVllmMetrics(
     'Prompt tokens run and not cached.',
     lengths,
   );
-  const preemptions = histogram(
+  const requestPreemptions = histogram(
     'request_num_preemptions',
-    'Preemptions of a request: none, this server never takes a slot away.',
+    'How often a request lost the blocks of a paged cache; a slot is never taken away.',
     PREEMPTIONS,
   );
   const paramsMaxTokens = histogram(
@@ -235,7 +237,7 @@ export function createVllmMetrics(
         requestPrompt.observe(own, answer.promptTokens);
         requestGeneration.observe(own, answer.completionTokens);
         paramsMaxTokens.observe(own, answer.maxTokens);
-        preemptions.observe(own, 0);
+        requestPreemptions.observe(own, answer.preemptions);
         if (admittedAt !== null) computed.observe(own, answer.promptTokens - answer.cachedTokens);
       },
       /** All answers to one prompt. */
@@ -248,6 +250,7 @@ export function createVllmMetrics(
       },
       stepTaken(step: StepMeasurement) {
         iterationTokens.observe(own, step.tokens);
+        preemptions.inc(own, step.preempted);
         prefixQueries.inc(own, step.admittedTokens);
         prefixHits.inc(own, step.cachedTokens);
         promptTokens.inc(own, step.admittedTokens);

@@ -28,18 +28,32 @@ export function kvTensors(manifest: PolicyManifest): KvTensor[] {
 /** Null in a shape is a size the server chooses at each run. */
 type Expected = readonly [name: string, type: ElementType, shape: readonly (number | null)[]];
 
+const slotInputs: readonly Expected[] = [
+  ['input_ids', 'int64', [null, null]],
+  ['seqlens_k', 'int32', [null]],
+  ['total_sequence_length', 'int32', []],
+];
+
+const pagedInputs: readonly Expected[] = [
+  ['input_ids', 'int64', [null]],
+  ['cumulative_sequence_length', 'int32', [null]],
+  ['past_seqlens', 'int32', [null]],
+  ['block_table', 'int32', [null, null]],
+  ['attention_metadata', 'int32', [3]],
+];
+
 export function checkGraph(
   { inputs, outputs }: Pick<Session, 'inputs' | 'outputs'>,
   manifest: PolicyManifest,
 ): void {
-  const { dtype } = manifest.kv_cache;
+  const { dtype, block_size: blockSize } = manifest.kv_cache;
+  const isPaged = blockSize !== undefined;
   const cache = kvTensors(manifest);
-  const cacheShape = ({ heads, headSize }: KvTensor) => [null, heads, null, headSize] as const;
+  const cacheShape = ({ heads, headSize }: KvTensor) =>
+    isPaged ? [null, blockSize, heads, headSize] : [null, heads, null, headSize];
   const vocabulary = manifest.vocab_size;
   checkValues('input', inputs, [
-    ['input_ids', 'int64', [null, null]],
-    ['seqlens_k', 'int32', [null]],
-    ['total_sequence_length', 'int32', []],
+    ...(isPaged ? pagedInputs : slotInputs),
     ['score_index', 'int64', [null]],
     ['beta', 'float32', [null]],
     ['behavior_weight', 'float32', [null]],

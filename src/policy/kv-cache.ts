@@ -1,10 +1,17 @@
 // The keys and values of both models for a fixed number of slots: one allocation a tensor, made at start, written in
-// place by the graph. A slot is one index of the outermost axis, so neighbouring slots are one contiguous view.
+// place by the graph. A slot is one index of the outermost axis, so neighbouring slots are one contiguous view. Of a paged
+// cache the slots are its blocks, and every run takes them all.
 import { TensorCopy } from '../onnx/copy.ts';
 import { elementBytes } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
 import { kvTensors } from './graph-contract.ts';
 import type { PolicyManifest } from './manifest.ts';
+import type { StepBatch } from './step-batch.ts';
+
+export interface CacheRange {
+  readonly first: number;
+  readonly count: number;
+}
 
 export interface KvView {
   readonly pastName: string;
@@ -13,7 +20,8 @@ export interface KvView {
 }
 
 interface KvBuffer extends KvView {
-  readonly heads: number;
+  /** The first tokens of a slot are so many runs of bytes: one in each head, or in a block, where heads are together, one. */
+  readonly runs: number;
   readonly slotBytes: number;
   /** The bytes themselves; null on a device. */
   readonly host: Uint8Array | null;
@@ -23,32 +31,47 @@ export class KvCache {
   /** Tokens a slot holds. */
   readonly length: number;
   readonly byteLength: number;
+  readonly slots: number;
+  readonly #isPaged: boolean;
   readonly #buffers: readonly KvBuffer[];
-  /** Where a swap keeps one side: a head of one slot on the host, a whole slot on a device. */
+  /** Where a swap keeps one side: a run of one slot on the host, a whole slot on a device. */
   readonly #spare: readonly Tensor[];
-  readonly #spareHead: Uint8Array;
+  readonly #spareRun: Uint8Array;
   /** Null on the host. */
   readonly #copy: TensorCopy | null;
 
   constructor(memory: Memory, manifest: PolicyManifest, slots: number, length: number) {
-    const { dtype } = manifest.kv_cache;
+    const { dtype, block_size: blockSize } = manifest.kv_cache;
+    const isPaged = blockSize !== undefined;
     this.length = length;
+    this.slots = slots;
+    this.#isPaged = isPaged;
     this.#buffers = kvTensors(manifest).map(({ pastName, presentName, heads, headSize }) => {
-      const tensor = memory.allocate(dtype, [slots, heads, length, headSize]);
+      const inner = isPaged ? [length, heads] : [heads, length];
+      const tensor = memory.allocate(dtype, [slots, ...inner, headSize]);
       // Writing the zeros takes the memory now, so a cache that does not fit fails at start and not under load.
       const host = memory.isHost ? new Uint8Array(tensor.hostBuffer()).fill(0) : null;
       const slotBytes = heads * length * headSize * elementBytes(dtype);
-      return { pastName, presentName, tensor, heads, slotBytes, host };
+      const runs = isPaged ? 1 : heads;
+      return { pastName, presentName, tensor, runs, slotBytes, host };
     });
-    this.#spare = memory.isHost
-      ? []
-      : this.#buffers.map(({ tensor }) => memory.allocate(dtype, [1, ...tensor.shape.slice(1)]));
+    this.#spare =
+      memory.isHost || isPaged
+        ? []
+        : this.#buffers.map(({ tensor }) => memory.allocate(dtype, [1, ...tensor.shape.slice(1)]));
     const elementTypes = this.#buffers.map(() => dtype);
     this.#copy = memory.isHost ? null : new TensorCopy(memory.runtime, memory.device, elementTypes);
     const tensors = [...this.#buffers.map(({ tensor }) => tensor), ...this.#spare];
     this.byteLength = tensors.reduce((sum, { byteLength }) => sum + byteLength, 0);
-    const headBytes = this.#buffers.map(({ slotBytes, heads }) => slotBytes / heads);
-    this.#spareHead = new Uint8Array(memory.isHost ? Math.max(...headBytes) : 0);
+    const runBytes = this.#buffers.map(({ slotBytes, runs }) => slotBytes / runs);
+    this.#spareRun = new Uint8Array(memory.isHost ? Math.max(...runBytes) : 0);
+  }
+
+  /** The slots that a run of this batch takes. */
+  rangeOf({ firstSlot, rows }: StepBatch): CacheRange {
+    return this.#isPaged
+      ? { first: 0, count: this.slots }
+      : { first: firstSlot, count: rows.length };
   }
 
   /** Slots [first, first + count) of every tensor; the caller releases the views before the cache. */
@@ -67,7 +90,7 @@ export class KvCache {
     else this.#onDevice([from, to], (source, target) => copy.copy(source, target));
   }
 
-  /** Each of two slots takes the first `tokens` tokens of the other. */
+  /** Each of two slots takes the first `tokens` tokens of the other; blocks never do, since a table says where they are. */
   swap(one: number, other: number, tokens: number): void {
     const copy = this.#copy;
     if (copy === null) this.#onHost(one, other, tokens, this.#swapBytes);
@@ -86,28 +109,27 @@ export class KvCache {
     for (const { tensor } of this.#buffers) tensor.release();
   }
 
-  /** Heads are apart in a slot, so the first tokens of each are a run of bytes of their own. */
   #onHost(
     from: number,
     to: number,
     tokens: number,
     apply: (host: Uint8Array, from: number, to: number, count: number) => void,
   ): void {
-    for (const { host, heads, slotBytes } of this.#buffers) {
+    for (const { host, runs, slotBytes } of this.#buffers) {
       if (host === null) continue;
-      const headBytes = slotBytes / heads;
-      const usedBytes = (headBytes / this.length) * tokens;
-      for (let head = 0; head < heads; head++) {
-        const offset = head * headBytes;
+      const runBytes = slotBytes / runs;
+      const usedBytes = (runBytes / this.length) * tokens;
+      for (let run = 0; run < runs; run++) {
+        const offset = run * runBytes;
         apply(host, from * slotBytes + offset, to * slotBytes + offset, usedBytes);
       }
     }
   }
 
   readonly #swapBytes = (host: Uint8Array, one: number, other: number, count: number): void => {
-    this.#spareHead.set(host.subarray(one, one + count));
+    this.#spareRun.set(host.subarray(one, one + count));
     host.copyWithin(one, other, other + count);
-    host.set(this.#spareHead.subarray(0, count), other);
+    host.set(this.#spareRun.subarray(0, count), other);
   };
 
   #onDevice(

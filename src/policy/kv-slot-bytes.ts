@@ -1,4 +1,4 @@
-// How much memory a slot of the cache takes: arithmetic on the manifest, for those who plan and do not allocate.
+// How much memory tokens take in the cache: arithmetic on the manifest, for those who plan and do not allocate.
 import { elementBytes } from '../onnx/element-type.ts';
 import { kvTensors } from './graph-contract.ts';
 import type { PolicyManifest } from './manifest.ts';

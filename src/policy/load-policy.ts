@@ -5,16 +5,19 @@ import { type Device, deviceName, parseDevice } from '../onnx/device.ts';
 import { Runtime } from '../onnx/runtime.ts';
 import { Session } from '../onnx/session.ts';
 import { Memory } from '../onnx/tensor.ts';
+import { BlockTables } from './block-tables.ts';
 import { DeviceScores } from './device-scores.ts';
 import { checkGraph } from './graph-contract.ts';
+import type { HostInputs } from './host-inputs.ts';
 import { HostScores } from './host-scores.ts';
 import { KvCache } from './kv-cache.ts';
 import type { PolicyManifest } from './manifest.ts';
 import { Policy } from './policy.ts';
 import { readManifest, verifyFiles } from './policy-files.ts';
 import { Sampler } from './sample.ts';
+import { SlotLengths } from './slot-lengths.ts';
 import { StepGraph } from './step-graph.ts';
-import { type StepCapacity, StepInputs } from './step-inputs.ts';
+import { type RowLengths, type StepCapacity, StepInputs } from './step-inputs.ts';
 import { StepOutputs } from './step-outputs.ts';
 
 /** Attention in one piece keeps a weight for each token of a run and each before it: 8 MiB a head at the most. */
@@ -30,6 +33,8 @@ export interface PolicySettings {
   /** Tokens a slot holds; null takes the manifest's. */
   readonly maxLength: number | null;
   readonly capacity: StepCapacity;
+  /** Of a paged cache; left out: as many as hold `capacity.sequences` of the greatest length. */
+  readonly blocks?: number;
   /** Left out: scores on the host are read where they are, scores on a device by graphs there. Tests have both on the host. */
   readonly readsScoresInPlace?: boolean;
 }
@@ -55,12 +60,13 @@ export function loadPolicy(settings: PolicySettings): Policy {
     const runtime = own(new Runtime(settings.libraryPath));
     const path = join(modelFolder, 'step.onnx');
     attendInOnePiece(capacity.tokens * maxLength <= mostAttentionWeights);
-    const session = own(new Session(runtime, path, { device, threads: settings.threads }));
+    const session = own(openSession(runtime, path, settings, manifest));
     checkGraph(session, manifest);
     const host = own(new Memory(runtime, { kind: 'cpu' }, session));
     const memory = device.kind === 'cpu' ? host : own(new Memory(runtime, device, session));
-    const cache = own(new KvCache(memory, manifest, capacity.sequences, maxLength));
-    const inputs = own(new StepInputs(host, capacity));
+    const { slots, slotTokens, lengths } = cacheLayout(settings, manifest, maxLength);
+    const cache = own(new KvCache(memory, manifest, slots, slotTokens));
+    const inputs = own(new StepInputs(host, capacity, lengths));
     const outputs = own(new StepOutputs(memory, capacity.scored, manifest.vocab_size));
     const sampler = new Sampler(manifest.vocab_size);
     const scores =
@@ -77,6 +83,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
       graph,
       sampler,
       maxSequences: capacity.sequences,
+      maxLength,
       device: deviceName(device),
       release,
     });
@@ -84,6 +91,39 @@ export function loadPolicy(settings: PolicySettings): Policy {
     release();
     throw error;
   }
+}
+
+function openSession(
+  runtime: Runtime,
+  path: string,
+  { device, threads }: PolicySettings,
+  { id, kv_cache: { block_size: blockSize } }: PolicyManifest,
+): Session {
+  try {
+    return new Session(runtime, path, { device: parseDevice(device), threads });
+  } catch (error) {
+    const isMissing = error instanceof Error && error.message.includes('PagedAttention');
+    if (blockSize === undefined || !isMissing) throw error;
+    throw new Error(
+      `${id} has a paged KV cache, which ${runtime.libraryPath} has no attention for on "${device}": use CUDA, or export it without --paged.`,
+      { cause: error },
+    );
+  }
+}
+
+/** A slot for each sequence, or blocks that any takes. */
+function cacheLayout(
+  { capacity: { sequences }, blocks }: PolicySettings,
+  { kv_cache: { block_size: blockSize } }: PolicyManifest,
+  maxLength: number,
+) {
+  if (blockSize === undefined) {
+    const lengths = (inputs: HostInputs): RowLengths => new SlotLengths(inputs, sequences);
+    return { slots: sequences, slotTokens: maxLength, lengths };
+  }
+  const rowBlocks = Math.ceil(maxLength / blockSize);
+  const lengths = (inputs: HostInputs): RowLengths => new BlockTables(inputs, sequences, rowBlocks);
+  return { slots: blocks ?? sequences * rowBlocks, slotTokens: blockSize, lengths };
 }
 
 /** Attention on CUDA takes 16 bits only: with more it would run on the CPU, and the cache cross over at every step. */

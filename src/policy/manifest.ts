@@ -34,6 +34,8 @@ export const manifestSchema = z.object({
     .optional(),
   kv_cache: z.object({
     dtype: z.enum(['float32', 'float16', 'bfloat16']),
+    /** Tokens of a block, where the cache is paged; a sequence has a slot of its own where it is left out. */
+    block_size: z.int().min(16).optional(),
     behavior: kvCache,
     value: kvCache,
   }),

@@ -25,6 +25,7 @@ export interface PolicyParts {
   readonly graph: StepGraph;
   readonly sampler: Sampler;
   readonly maxSequences: number;
+  readonly maxLength: number;
   readonly device: string;
   readonly release: () => void;
 }
@@ -33,6 +34,8 @@ export class Policy {
   readonly manifest: PolicyManifest;
   readonly cache: KvCache;
   readonly device: string;
+  /** Prompt and answer together, in tokens. */
+  readonly maxLength: number;
   readonly #graph: StepGraph;
   readonly #sampler: Sampler;
   /** The scores of the row at hand, where a request changes them. */
@@ -44,6 +47,7 @@ export class Policy {
     this.manifest = parts.manifest;
     this.cache = parts.cache;
     this.device = parts.device;
+    this.maxLength = parts.maxLength;
     this.#graph = parts.graph;
     this.#release = parts.release;
     this.#sampler = parts.sampler;

@@ -3,7 +3,7 @@ import { Binding } from '../onnx/binding.ts';
 import { elementBytes } from '../onnx/element-type.ts';
 import { type GraphValue, Session } from '../onnx/session.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
-import type { NamedTensor } from './step-inputs.ts';
+import type { NamedTensor } from './host-inputs.ts';
 import { isStepOutput, type StepOutputs } from './step-outputs.ts';
 
 export class PositionGraph {

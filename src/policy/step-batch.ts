@@ -7,16 +7,18 @@ export interface StepRow {
   readonly tokens: Int32Array;
   readonly length: number;
   readonly past: number;
+  /** Of a paged cache, the blocks that hold its tokens and those to be run, in order; none where it has slots. */
+  readonly blocks: readonly number[];
   readonly weights: StepWeights;
   /** Runs of this row use the value model; false only where β is 0 and π_φ counts whole. */
   readonly needsValue: boolean;
 }
 
 export interface StepBatch<Row extends StepRow = StepRow> {
-  /** Row i lives in slot `firstSlot + i`. */
+  /** Row i lives in slot `firstSlot + i`; 0 with a paged cache. */
   readonly firstSlot: number;
   readonly rows: readonly Row[];
-  /** Tokens run for each row. A row that has fewer left is padded on the right, and later runs overwrite the padding. */
+  /** Tokens run for each row. With slots, a row that has fewer left is padded on the right, and later runs overwrite the padding. */
   readonly width: number;
   /** Score the last token run of each row, or every one of a single row. */
   readonly scoring: 'last' | 'every';

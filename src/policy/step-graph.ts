@@ -1,8 +1,8 @@
 // Runs `step.onnx` over a batch: both models and their combination, for a prefill chunk or a decode step.
 import type { Session } from '../onnx/session.ts';
-import type { KvCache } from './kv-cache.ts';
+import { CacheBinding } from './cache-binding.ts';
+import type { CacheRange, KvCache } from './kv-cache.ts';
 import type { PolicyRow } from './policy-row.ts';
-import { SlotBinding } from './slot-binding.ts';
 import type { StepBatch } from './step-batch.ts';
 import type { StepCapacity, StepInputs } from './step-inputs.ts';
 import type { StepOutputs } from './step-outputs.ts';
@@ -25,8 +25,8 @@ export interface StepGraphParts {
 
 export class StepGraph {
   readonly #parts: StepGraphParts;
-  /** By slot range; the oldest makes room for a new one. */
-  readonly #bindings = new Map<number, SlotBinding>();
+  /** By range; the oldest makes room for a new one. */
+  readonly #bindings = new Map<string, CacheBinding>();
 
   constructor(parts: StepGraphParts) {
     this.#parts = parts;
@@ -34,15 +34,13 @@ export class StepGraph {
 
   /** Valid until the next run. */
   run(batch: StepBatch<PolicyRow>): StepScores {
-    const { inputs, outputs, scores, readsInputsInPlace } = this.#parts;
-    const { firstSlot, rows, width, scoring } = batch;
-    const binding = this.#bindingOf(firstSlot, rows.length);
-    inputs.fill(batch);
-    const scored = scoring === 'every' ? width : rows.length;
-    binding.setShape(width, scored, inputs, outputs);
+    const { cache, inputs, outputs, scores, readsInputsInPlace } = this.#parts;
+    const binding = this.#bindingOf(cache.rangeOf(batch));
+    const shape = inputs.fill(batch);
+    binding.setShape(shape, inputs, outputs);
     if (!readsInputsInPlace) binding.copyInputs();
     binding.run();
-    scores.refresh(batch, scored);
+    scores.refresh(batch, shape.scored);
     return scores;
   }
 
@@ -50,13 +48,13 @@ export class StepGraph {
     for (const binding of this.#bindings.values()) binding.release();
   }
 
-  #bindingOf(firstSlot: number, sequences: number): SlotBinding {
+  #bindingOf(range: CacheRange): CacheBinding {
     const { session, cache } = this.#parts;
-    const key = firstSlot * (this.#parts.capacity.sequences + 1) + sequences;
+    const key = `${range.first} ${range.count}`;
     const known = this.#bindings.get(key);
     if (known) return known;
     this.#makeRoom();
-    const binding = new SlotBinding(session, cache, firstSlot, sequences);
+    const binding = new CacheBinding(session, cache, range);
     this.#bindings.set(key, binding);
     return binding;
   }

@@ -1,7 +1,7 @@
 // The small inputs of the step graph: host memory written before every run.
 // biome-ignore-all lint/style/noNonNullAssertion: hot loops over typed arrays, every index within bounds.
-import type { ElementType } from '../onnx/element-type.ts';
-import type { Memory, Tensor } from '../onnx/tensor.ts';
+import type { Memory } from '../onnx/tensor.ts';
+import { HostInputs, type NamedTensor } from './host-inputs.ts';
 import { type StepBatch, type StepRow, tokensRun, usesValue } from './step-batch.ts';
 
 export interface StepCapacity {
@@ -13,81 +13,82 @@ export interface StepCapacity {
   readonly scored: number;
 }
 
-export interface NamedTensor {
-  readonly name: string;
-  readonly tensor: Tensor;
+export interface RunShape {
+  readonly rows: number;
+  /** Of all rows, padding included. */
+  readonly tokens: number;
+  readonly scored: number;
+}
+
+/** Where the rows of a run lie among its tokens and in the cache, as its layout says it. */
+export interface RowLengths {
+  /** Rows come one behind the other; else each is padded to the run's width. */
+  readonly isPacked: boolean;
+  /** Of `input_ids` and of the layout's own inputs. */
+  shapes(run: RunShape): Record<string, readonly number[]>;
+  fill(batch: StepBatch): void;
 }
 
 export class StepInputs {
-  readonly #tensors: Record<string, Tensor>;
+  readonly #inputs: HostInputs;
+  readonly #lengths: RowLengths;
   // Int64 as pairs of 32-bit words, low first: all values fit the low word, and the high ones stay 0.
   readonly #inputIds: Int32Array;
   readonly #scoreIndex: Int32Array;
-  readonly #seqlens: Int32Array;
-  readonly #totalLength: Int32Array;
   readonly #beta: Float32Array;
   readonly #behaviorWeight: Float32Array;
   readonly #ratio: Float32Array;
   readonly #useValue: Uint8Array;
 
-  constructor(host: Memory, capacity: StepCapacity) {
-    const tensors: Record<string, Tensor> = {};
-    const allocate = (name: string, type: ElementType, shape: readonly number[]): ArrayBuffer => {
-      const tensor = host.allocate(type, shape);
-      tensors[name] = tensor;
-      const buffer = tensor.hostBuffer();
-      new Uint8Array(buffer).fill(0);
-      return buffer;
-    };
-    this.#inputIds = new Int32Array(allocate('input_ids', 'int64', [capacity.tokens]));
-    this.#scoreIndex = new Int32Array(allocate('score_index', 'int64', [capacity.scored]));
-    this.#seqlens = new Int32Array(allocate('seqlens_k', 'int32', [capacity.sequences]));
-    this.#totalLength = new Int32Array(allocate('total_sequence_length', 'int32', []));
-    this.#beta = new Float32Array(allocate('beta', 'float32', [capacity.scored]));
+  constructor(
+    host: Memory,
+    { tokens, scored }: StepCapacity,
+    lengths: (inputs: HostInputs) => RowLengths,
+  ) {
+    const inputs = new HostInputs(host);
+    this.#inputs = inputs;
+    this.#inputIds = new Int32Array(inputs.allocate('input_ids', 'int64', [tokens]));
+    this.#scoreIndex = new Int32Array(inputs.allocate('score_index', 'int64', [scored]));
+    this.#beta = new Float32Array(inputs.allocate('beta', 'float32', [scored]));
     this.#behaviorWeight = new Float32Array(
-      allocate('behavior_weight', 'float32', [capacity.scored]),
+      inputs.allocate('behavior_weight', 'float32', [scored]),
     );
-    this.#ratio = new Float32Array(allocate('ratio', 'float32', [capacity.scored]));
-    this.#useValue = new Uint8Array(allocate('use_value', 'bool', []));
-    this.#tensors = tensors;
+    this.#ratio = new Float32Array(inputs.allocate('ratio', 'float32', [scored]));
+    this.#useValue = new Uint8Array(inputs.allocate('use_value', 'bool', []));
+    this.#lengths = lengths(inputs);
   }
 
-  /** Views of the inputs' first rows in the shapes of one run; released by the caller. */
-  views(sequences: number, width: number, scored: number): NamedTensor[] {
+  /** Views of the inputs' first values in the shapes of one run; released by the caller. */
+  views(run: RunShape): NamedTensor[] {
     const shapes: Record<string, readonly number[]> = {
-      input_ids: [sequences, width],
-      seqlens_k: [sequences],
-      total_sequence_length: [],
+      ...this.#lengths.shapes(run),
       use_value: [],
     };
-    return Object.entries(this.#tensors).map(([name, tensor]) => ({
-      name,
-      tensor: tensor.view(0, shapes[name] ?? [scored]),
-    }));
+    return this.#inputs.views((name) => shapes[name] ?? [run.scored]);
   }
 
-  fill({ rows, width, scoring }: StepBatch): void {
-    let longestPast = 0;
+  fill(batch: StepBatch): RunShape {
+    const { rows, width, scoring } = batch;
+    let tokens = 0;
     for (let index = 0; index < rows.length; index++) {
       const row = rows[index]!;
       const count = tokensRun(row, width);
-      this.#writeTokens(row, index * width, width, count);
-      // GroupQueryAttention counts the padding too: a row's past + width − 1.
-      this.#seqlens[index] = row.past + width - 1;
-      if (row.past > longestPast) longestPast = row.past;
-      if (scoring === 'last') this.#writeScored(index, index * width + count - 1, row);
+      const taken = this.#lengths.isPacked ? count : width;
+      this.#writeTokens(row, tokens, taken, count);
+      if (scoring === 'last') this.#writeScored(index, tokens + count - 1, row);
+      tokens += taken;
     }
-    this.#totalLength[0] = longestPast + width;
+    this.#lengths.fill(batch);
     this.#useValue[0] = Number(usesValue(rows));
-    if (scoring === 'every') {
-      for (let position = 0; position < width; position++) {
-        this.#writeScored(position, position, rows[0]!);
-      }
+    if (scoring === 'last') return { rows: rows.length, tokens, scored: rows.length };
+    for (let position = 0; position < tokens; position++) {
+      this.#writeScored(position, position, rows[0]!);
     }
+    return { rows: rows.length, tokens, scored: tokens };
   }
 
   release(): void {
-    for (const tensor of Object.values(this.#tensors)) tensor.release();
+    this.#inputs.release();
   }
 
   #writeTokens(row: StepRow, start: number, width: number, count: number): void {

@@ -1,7 +1,7 @@
 // Where a run of the step graph writes what it found: rows over the vocabulary and numbers, for each position it scores.
 import type { ElementType } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
-import type { NamedTensor } from './step-inputs.ts';
+import type { NamedTensor } from './host-inputs.ts';
 
 const rows = ['scores', 'behavior_logprobs', 'value_probs'] as const;
 const numbers = { log_normalizer: 'float32', kl: 'float32', argmax: 'int64' } as const;

@@ -10,7 +10,7 @@ import {
 import type { SequenceEvent, StepReport } from '../../src/engine/messages.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { eventually, withDeadline } from '../deadline.ts';
-import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { pagedPolicyFolder, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { finishOf, sequenceInput, tokensOf } from './inputs.ts';
 
 const builtWorker = new URL('../../dist/engine/worker.js', import.meta.url);
@@ -89,16 +89,16 @@ describe('the engine', () => {
     }
     const [alone] = await readAll(engine, inputs.slice(5, 6));
     expect(tokensOf(alone ?? [])).toEqual(tokensOf(answers[5] ?? []));
-    expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+    expect(engine.inFlight).toMatchObject({ waiting: 0, running: 0 });
   });
 
   it('cancels every sequence of a signal', async () => {
     const controller = new AbortController();
     const streams = engine.generate(crowd, controller.signal);
-    expect(engine.inFlight).toEqual({ waiting: 196, running: 4 });
+    expect(engine.inFlight).toMatchObject({ waiting: 196, running: 4 });
     controller.abort();
     expectCancelled(await withDeadline('cancellation', Promise.all(streams.map(read))));
-    expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+    expect(engine.inFlight).toMatchObject({ waiting: 0, running: 0 });
   });
 
   it('cancels at once what is submitted under an aborted signal', async () => {
@@ -125,7 +125,7 @@ describe('the engine', () => {
           'The queue is full: with this request 201 sequences would wait, and the limit is 200.',
       }),
     );
-    expect(engine.inFlight).toEqual({ waiting: 198, running: 4 });
+    expect(engine.inFlight).toMatchObject({ waiting: 198, running: 4 });
     await withDeadline('the queue to empty', Promise.all(fill.map(read)));
   });
 
@@ -180,6 +180,34 @@ describe('an engine that ends', () => {
     await expect(start({ ...sizes, kvCacheBytes: slotBytes - 1 })).rejects.toThrow(
       'The KV cache may take 32767 bytes, and one sequence of up to 64 tokens needs 32768: give it more, or lower the length.',
     );
+  });
+
+  it('takes as many blocks as its memory holds, and answers with them', async () => {
+    const blockBytes = 16 * 16 * 2 * 8;
+    const sizes = { modelFolder: pagedPolicyFolder, maxSequences: null, prefillChunk: 8 };
+    const engine = await start({ ...sizes, kvCacheBytes: 7 * blockBytes - 1 });
+    const bytes = 6 * blockBytes;
+    expect(engine.model).toMatchObject({ blocks: 6, maxSequences: 6, kvCacheBytes: bytes });
+    const answers = Array<SequenceInput>(8).fill(sequenceInput({ maxTokens: 40, ignoreEos: true }));
+    const asked = readAll(engine, answers);
+    const busy = new Promise<StepReport>((resolve) => {
+      engine.onStep((report) => report.kind === 'decode' && resolve(report));
+    });
+    const { running, cacheUsage } = await withDeadline('a decode', busy);
+    expect(engine.inFlight).toEqual({ running, waiting: 8 - running, cacheUsage });
+    expect(running).toBeLessThan(6);
+    const events = await asked;
+    expect(events.map((all) => [tokensOf(all).length, finishOf(all)])).toEqual(
+      answers.map(() => [40, 'length']),
+    );
+    expect(engine.inFlight).toEqual({ running: 0, waiting: 0, cacheUsage: 0 });
+    await engine.close();
+    await expect(start({ ...sizes, kvCacheBytes: 3 * blockBytes })).rejects.toThrow(
+      'The KV cache may take 12288 bytes, and one sequence of up to 64 tokens needs 16384: give it more, or lower the length.',
+    );
+    const few = await start({ ...sizes, kvCacheBytes: null, maxSequences: 3, maxLength: 20 });
+    await few.close();
+    expect(few.model).toMatchObject({ blocks: 6, maxSequences: 3, maxLength: 20 });
   });
 
   it('cancels what is in flight when it closes, and refuses more', async () => {

@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { Scheduler, type StepPlan } from '../../src/engine/scheduler.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
 import type { Sequence } from '../../src/engine/sequence.ts';
+import type { StepPlan } from '../../src/engine/step-plan.ts';
 import { sequenceRequest } from './inputs.ts';
 import { SlotModel } from './slot-model.ts';
 

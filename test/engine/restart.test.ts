@@ -98,7 +98,7 @@ describe('a server whose worker dies', () => {
       await eventually('the engine to serve again', async () => (await readiness()) === 200);
       expect(workers).toHaveLength(1 + death);
       expect(await answer()).toEqual(before);
-      expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+      expect(engine.inFlight).toMatchObject({ waiting: 0, running: 0 });
       expect(await (await app.request('/metrics')).text()).toContain(
         `qsft_engine_restarts_total{model="tiny"} ${death}`,
       );

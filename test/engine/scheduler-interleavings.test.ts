@@ -1,54 +1,18 @@
 // Random arrivals, cancellations and failures against everything the scheduler promises; a failure shrinks to a short story.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Scheduler, type SchedulerLimits, type StepPlan } from '../../src/engine/scheduler.ts';
+import { Scheduler, type SchedulerLimits } from '../../src/engine/scheduler.ts';
+import type { StepPlan } from '../../src/engine/step-plan.ts';
 import { sequenceRequest } from './inputs.ts';
 import { SlotModel } from './slot-model.ts';
-
-const eosTokenId = 2;
-const longestPrompt = 40;
-
-interface Submission {
-  readonly kind: 'submit';
-  /** Which transcript the prompt goes on from, and how much of it it keeps, in parts of 16. */
-  readonly from: number;
-  readonly kept: number;
-  readonly added: readonly number[];
-  readonly scored: number | null;
-  readonly maxTokens: number;
-  readonly cacheScope: string;
-  readonly priority: number;
-  readonly beta: number;
-}
-
-type Action =
-  | Submission
-  | { readonly kind: 'cancel'; readonly id: number }
-  | { readonly kind: 'step'; readonly fails: boolean };
-
-const submission: fc.Arbitrary<Submission> = fc.record({
-  kind: fc.constant('submit'),
-  from: fc.nat(30),
-  kept: fc.oneof(fc.constant(16), fc.nat(16)),
-  added: fc.array(fc.integer({ min: 100, max: 102 }), { minLength: 1, maxLength: 10 }),
-  scored: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, fc.nat(15)),
-  maxTokens: fc.nat(11),
-  cacheScope: fc.constantFrom('a', 'a', 'b'),
-  priority: fc.constantFrom(0, 0, 0, -1, 1),
-  beta: fc.constantFrom(4, 4, 0),
-});
-
-const action: fc.Arbitrary<Action> = fc.oneof(
-  { weight: 3, arbitrary: submission },
-  { weight: 1, arbitrary: fc.record({ kind: fc.constant('cancel' as const), id: fc.nat(40) }) },
-  {
-    weight: 8,
-    arbitrary: fc.record({
-      kind: fc.constant('step' as const),
-      fails: fc.oneof({ weight: 30, arbitrary: fc.constant(false) }, fc.constant(true)),
-    }),
-  },
-);
+import {
+  type Action,
+  action,
+  eosTokenId,
+  longestPrompt,
+  type Submission,
+  tokenAfter,
+} from './stories.ts';
 
 const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
   maxSequences: fc.integer({ min: 1, max: 5 }),
@@ -59,12 +23,6 @@ const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
   vocabularySize: fc.constant(1000),
   eosTokenIds: fc.constant(new Set([eosTokenId])),
 });
-
-/** What a sequence would answer alone: a function of its id and length, so that a mix-up of rows shows. */
-function tokenAfter(id: number, length: number): number {
-  const token = (id * 31 + length * 17) % 23;
-  return token === 0 ? eosTokenId : token + 3;
-}
 
 class Interleaving {
   readonly #limits: SchedulerLimits;

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { type Outcome, Scheduler, type StepPlan } from '../../src/engine/scheduler.ts';
+import type { Outcome } from '../../src/engine/outcome.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
+import type { StepPlan } from '../../src/engine/step-plan.ts';
 import { sequenceRequest } from './inputs.ts';
 
 const limits = {

@@ -1,7 +1,7 @@
 // A stand-in for the cache that remembers which tokens of which scope lie in which slot, whether the value model has run
 // them, and whether they were decoded, and checks every plan against it.
 import { expect } from 'vitest';
-import type { StepPlan } from '../../src/engine/scheduler.ts';
+import type { StepPlan } from '../../src/engine/step-plan.ts';
 import { tokensRun, usesValue } from '../../src/policy/step-batch.ts';
 
 interface Entry {

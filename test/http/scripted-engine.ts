@@ -84,7 +84,7 @@ export function scriptedEngine(
     },
     healthy: true,
     get inFlight() {
-      return { waiting: 0, running };
+      return { waiting: 0, running, cacheUsage: running / 4 };
     },
     generate(inputs, signal) {
       if (running + inputs.length > queueLimit) {

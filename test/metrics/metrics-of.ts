@@ -9,6 +9,8 @@ export function metricsOf(engine: Engine): Metrics {
       model: manifest.id,
       maxLength: model.maxLength,
       slots: model.maxSequences,
+      kvCacheTokens: model.maxSequences * model.maxLength,
+      blockTokens: null,
       kvCacheBytes: model.kvCacheBytes,
       kvCacheType: manifest.kv_cache.dtype,
       ...engine.inFlight,

@@ -9,18 +9,24 @@ const TINY: PolicyLoad = {
   maxLength: 128,
   slots: 8,
   kvCacheBytes: 4096,
+  kvCacheTokens: 1024,
+  blockTokens: null,
   kvCacheType: 'float16',
   waiting: 3,
   running: 2,
+  cacheUsage: 0.25,
 };
 const OTHER: PolicyLoad = {
   model: 'other',
   maxLength: 64,
   slots: 0,
   kvCacheBytes: 0,
+  kvCacheTokens: 0,
+  blockTokens: null,
   kvCacheType: 'float32',
   waiting: 0,
   running: 0,
+  cacheUsage: 0,
 };
 const LOADS = () => [TINY, OTHER];
 const OWN = 'model_name="tiny",engine="0"';
@@ -30,6 +36,7 @@ const ANSWER: AnswerTimes = {
   outcome: 'length',
   promptTokens: 10,
   cachedTokens: 4,
+  preemptions: 2,
   completionTokens: 5,
   maxTokens: 5,
   submittedAt: 1000,
@@ -51,7 +58,7 @@ function use(metrics: Metrics): void {
   tiny.answerEnded(ANSWER);
   tiny.promptEnded([ANSWER, { ...ANSWER, outcome: 'stop', completionTokens: 3 }]);
   metrics.loopLagged('engine', 0.002);
-  const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3, hostBytes: 64 };
+  const step = { admittedTokens: 10, cachedTokens: 4, durationMs: 3, hostBytes: 64, preempted: 1 };
   tiny.stepTaken({
     ...step,
     kind: 'prefill',
@@ -138,7 +145,7 @@ describe('the metrics', () => {
       num_requests_running: 2,
       num_requests_waiting: 3,
       kv_cache_usage_perc: 0.25,
-      num_preemptions_total: 0,
+      num_preemptions_total: 3,
       prefix_cache_queries_total: 30,
       prefix_cache_hits_total: 12,
       prompt_tokens_total: 30,
@@ -157,7 +164,7 @@ describe('the metrics', () => {
       request_prefill_kv_computed_tokens_sum: 6,
       request_params_max_tokens_sum: 5,
       request_params_n_sum: 2,
-      request_num_preemptions_sum: 0,
+      request_num_preemptions_sum: 2,
       request_num_preemptions_count: 1,
       iteration_tokens_total_sum: 10,
     };
@@ -200,6 +207,15 @@ describe('the metrics', () => {
       'kv_cache_max_concurrency="8"',
     ]) {
       expect(described[0]).toContain(label);
+    }
+  });
+
+  it('describe a paged cache by its own blocks', async () => {
+    const paged = { ...TINY, kvCacheTokens: 2560, blockTokens: 256 };
+    const own = await createMetrics(() => [paged]).registry.metrics();
+    const [described] = [...samplesOf(own).keys()].filter((name) => /cache_config_info/.test(name));
+    for (const label of ['block_size="256"', 'num_gpu_blocks="10"']) {
+      expect(described).toContain(label);
     }
   });
 

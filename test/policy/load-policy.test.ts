@@ -3,7 +3,7 @@ import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync }
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { loadTinyPolicy, tinyPolicyFolder } from './tiny-policy.ts';
+import { loadTinyPolicy, pagedPolicyFolder, tinyPolicyFolder } from './tiny-policy.ts';
 
 describe('loadPolicy', () => {
   let folder: string;
@@ -47,16 +47,41 @@ describe('loadPolicy', () => {
     expect(load).toThrow(/tokenizer\.json is not a regular file/);
   });
 
-  /** Lets the graph read its behavior weights from another place, and the manifest agree to it. */
-  function moveWeights(location: string): void {
+  /** Changes the graph, and the manifest's hash of it. */
+  function editGraph(edit: (graph: string) => string): void {
     const path = join(folder, 'step.onnx');
-    const graph = readFileSync(path, 'latin1');
-    expect(location).toHaveLength('behavior.onnx.data'.length);
-    expect(graph).toContain('behavior.onnx.data');
-    writeFileSync(path, graph.replaceAll('behavior.onnx.data', location), 'latin1');
+    writeFileSync(path, edit(readFileSync(path, 'latin1')), 'latin1');
     const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
     editManifest((manifest) => {
       manifest.files = { ...Object(manifest.files), 'step.onnx': sha256 };
+    });
+  }
+
+  it('says what to do where a library has no attention for a paged cache', () => {
+    cpSync(pagedPolicyFolder, folder, { recursive: true });
+    // Takes the definition that the tests' graph carries from it.
+    editGraph((graph) => {
+      const at = graph.lastIndexOf('PackedPagedAttention');
+      return `${graph.slice(0, at)}Other${graph.slice(at + 5)}`;
+    });
+    expect(load).toThrow(
+      /tiny has a paged KV cache, which \S+ has no attention for on "cpu": use CUDA, or export it without --paged/,
+    );
+  });
+
+  it('refuses a graph whose cache is not of the manifest’s layout', () => {
+    editManifest((manifest) => {
+      manifest.kv_cache = { ...Object(manifest.kv_cache), block_size: 16 };
+    });
+    expect(load).toThrow('step.onnx\'s input "input_ids" is int64 [?, ?]: it must be int64 [?].');
+  });
+
+  /** Lets the graph read its behavior weights from another place, and the manifest agree to it. */
+  function moveWeights(location: string): void {
+    expect(location).toHaveLength('behavior.onnx.data'.length);
+    editGraph((graph) => {
+      expect(graph).toContain('behavior.onnx.data');
+      return graph.replaceAll('behavior.onnx.data', location);
     });
   }
 

@@ -8,6 +8,11 @@ import type { StepScores, TokenRating } from '../../src/policy/step-scores.ts';
 
 export const tinyPolicyFolder = fileURLToPath(new URL('../fixtures/tiny-policy', import.meta.url));
 
+/** The same weights in float16 and a paged cache, with attention in operators that the CPU has. */
+export const pagedPolicyFolder = fileURLToPath(
+  new URL('../fixtures/paged-policy', import.meta.url),
+);
+
 export const tinySettings: PolicySettings = {
   modelFolder: tinyPolicyFolder,
   device: 'cpu',
@@ -35,6 +40,7 @@ export function policyRow(
     drawn: 0,
     edits: null,
     mask: null,
+    blocks: [],
     weights,
     needsValue: weights.beta !== 0 || weights.behaviorWeight !== 1,
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [0, 0], choice: 0 },

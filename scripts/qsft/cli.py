@@ -10,6 +10,7 @@ from qsft.config import ConfigError
 from qsft.evaluation.figure import FigureError
 from qsft.evaluation.remote import RemoteError
 from qsft.export.options import ExportError
+from qsft.record import RecordError
 from qsft.tasks.twenty_questions.wordnet import WordNetError
 from qsft.trajectories import TrajectoryError
 
@@ -19,6 +20,7 @@ _EXPECTED = (
     FigureError,
     FloatingPointError,  # a loss that is no number
     OSError,
+    RecordError,
     RemoteError,
     TrajectoryError,
     WordNetError,

@@ -11,8 +11,15 @@ from qsft.encoding import token_ids
 RECORD_FILE = "training.json"
 
 
+class RecordError(ValueError):
+    """A folder that should be a checkpoint is none; the message says why."""
+
+
 def read_record(checkpoint: Path) -> dict[str, Any]:
-    record: dict[str, Any] = json.loads((checkpoint / RECORD_FILE).read_text(encoding="utf-8"))
+    file = checkpoint / RECORD_FILE
+    if not file.is_file():
+        raise RecordError(f"{checkpoint} is no checkpoint: {RECORD_FILE} is missing")
+    record: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
     return record
 
 

@@ -55,11 +55,26 @@ def test_no_command_is_a_usage_error(capsys: pytest.CaptureFixture[str]) -> None
     assert "COMMAND" in capsys.readouterr().err
 
 
-def test_one_game_is_too_few_to_evaluate(capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ("evaluate wordle --url x --games 1", "--games: must be an integer of at least 2, got 1"),
+        ("evaluate wordle --url x --beta 1 nan", "--beta: must be a number of at least 0, got nan"),
+        ("evaluate wordle --url x --concurrency 0", "--concurrency: must be an integer of at"),
+        ("evaluate wordle --url x --temperature -1", "--temperature: must be a number of at least"),
+        ("data wordle --out x --games 0", "--games: must be an integer of at least 1, got 0"),
+        ("data wordle --out x --seed 1.5", "--seed: must be an integer of at least 0, got 1.5"),
+        ("data wordle --out x --fitting-share 2", "must be a number from 0 to 1, got 2"),
+        ("encode x --tokenizer x --max-tokens 0", "--max-tokens: must be an integer of at least"),
+    ],
+)
+def test_numbers_out_of_bounds_are_refused_with_their_flag(
+    arguments: str, message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
     with pytest.raises(SystemExit) as ended:
-        main(["evaluate", "wordle", "--checkpoint", "x", "--games", "1"])
+        main(arguments.split())
     assert ended.value.code == 2
-    assert "an interval needs at least 2 games, got 1" in capsys.readouterr().err
+    assert message in capsys.readouterr().err
 
 
 @pytest.fixture
@@ -96,7 +111,7 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
         ("export missing out", "missing is no checkpoint: training.json is missing"),
         (
             "evaluate wordle --checkpoint missing",
-            "[Errno 2] No such file or directory: 'missing/training.json'",
+            "missing is no checkpoint: training.json is missing",
         ),
         ("evaluate wordle --url http://127.0.0.1:1", "http://127.0.0.1:1: "),
         ("figure bad.jsonl --out figure.svg", "bad.jsonl, line 1: no result: "),

@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
+from qsft.commands.numbers import integer, number
 from qsft.tasks.twenty_questions import data as twenty_questions
 from qsft.tasks.twenty_questions.oracle import make_oracle
 from qsft.tasks.twenty_questions.wordnet import load_wordnet, wordnet_folder
@@ -40,7 +41,7 @@ def _add_wordle_arguments(parser: argparse.ArgumentParser) -> None:
     _add_common_arguments(parser, games=1_000_000, held_out=20_000)
     parser.add_argument(
         "--fitting-share",
-        type=float,
+        type=number(high=1),
         default=wordle.FITTING_SHARE,
         help="share of guesses that use the feedback; the default gives the paper's mean of -4.12",
     )
@@ -51,13 +52,13 @@ def _add_twenty_questions_arguments(parser: argparse.ArgumentParser) -> None:
     mixture = twenty_questions.Mixture()
     parser.add_argument(
         "--informative-share",
-        type=float,
+        type=number(high=1),
         default=mixture.informative_share,
         help="share of questions that halve what is left (default: %(default)s)",
     )
     parser.add_argument(
         "--guess-share",
-        type=float,
+        type=number(high=1),
         default=mixture.guess_share,
         help="share of early guesses; the defaults give the paper's mean of -17.3 (%(default)s)",
     )
@@ -71,9 +72,11 @@ def _add_twenty_questions_arguments(parser: argparse.ArgumentParser) -> None:
 
 def _add_common_arguments(parser: argparse.ArgumentParser, games: int, held_out: int) -> None:
     parser.add_argument("--out", type=Path, required=True, help="folder to write to")
-    parser.add_argument("--games", type=int, default=games, help="training games")
-    parser.add_argument("--held-out", type=int, default=held_out, help="games to evaluate on")
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--games", type=integer(1), default=games, help="training games")
+    parser.add_argument(
+        "--held-out", type=integer(1), default=held_out, help="games to evaluate on"
+    )
+    parser.add_argument("--seed", type=integer(0), default=0)
 
 
 def _generator(options: argparse.Namespace) -> Callable[[int, int], Iterator[Trajectory]]:

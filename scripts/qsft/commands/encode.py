@@ -7,13 +7,16 @@ import argparse
 from pathlib import Path
 
 from qsft.bases import tokenizer_of
+from qsft.commands.numbers import integer
 from qsft.encoding import load_trajectories, save_encoded
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("trajectories", type=Path, nargs="+", help="JSON-lines files")
     parser.add_argument("--tokenizer", required=True, help="folder with tokenizer.json, or a base")
-    parser.add_argument("--max-tokens", type=int, required=True, help="longest trajectory allowed")
+    parser.add_argument(
+        "--max-tokens", type=integer(1), required=True, help="longest trajectory allowed"
+    )
 
 
 def run(options: argparse.Namespace) -> None:

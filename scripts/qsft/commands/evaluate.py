@@ -16,6 +16,7 @@ from typing import get_args
 
 import torch
 
+from qsft.commands.numbers import integer, number
 from qsft.evaluation.local import LocalPlayer, load_local_policy
 from qsft.evaluation.remote import RemotePlayer, served_model
 from qsft.evaluation.statistics import mean_interval
@@ -36,13 +37,15 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--url", help="a running server, for example http://127.0.0.1:8000")
     source.add_argument("--checkpoint", type=Path, help="what `qsft train` wrote")
-    parser.add_argument("--games", type=_game_count, default=1000)
-    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument(
+        "--games", type=integer(2), default=1000, help="at least 2, for an interval"
+    )
+    parser.add_argument("--seed", type=integer(0), default=0)
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
-    parser.add_argument("--beta", type=float, nargs="+", default=[0.0])
+    parser.add_argument("--beta", type=number(), nargs="+", default=[0.0])
     parser.add_argument("--q", choices=get_args(QForm), nargs="+", default=["probability"])
-    parser.add_argument("--temperature", type=float, nargs="+", default=[1.0])
-    parser.add_argument("--concurrency", type=int, default=32, help="requests in flight")
+    parser.add_argument("--temperature", type=number(), nargs="+", default=[1.0])
+    parser.add_argument("--concurrency", type=integer(1), default=32, help="requests in flight")
     parser.add_argument("--device", default="cpu", help="for --checkpoint")
     parser.add_argument("--label", help="what to call the policy in --json (default: its name)")
     parser.add_argument(
@@ -88,13 +91,6 @@ def run(options: argparse.Namespace) -> None:
             }
             with options.json.open("a", encoding="utf-8") as file:
                 file.write(json.dumps(record) + "\n")
-
-
-def _game_count(text: str) -> int:
-    count = int(text)
-    if count < 2:
-        raise argparse.ArgumentTypeError(f"an interval needs at least 2 games, got {count}")
-    return count
 
 
 def _environment(options: argparse.Namespace) -> tuple[MakeGames, AnswerFormat]:

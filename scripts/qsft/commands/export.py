@@ -7,12 +7,13 @@ import argparse
 from pathlib import Path
 from typing import get_args
 
+from qsft.commands.numbers import number
 from qsft.encoding import load_tokenizer, token_ids
 from qsft.export.contract import BLOCK_SIZE, Precision
-from qsft.export.options import ExportError, ExportOptions
+from qsft.export.options import ExportOptions
 from qsft.export.pipeline import export_policy
 from qsft.policy.extraction import Extraction, PolicyParameters, QForm
-from qsft.record import RECORD_FILE, read_record, reserved_token_ids
+from qsft.record import read_record, reserved_token_ids
 
 _CHOICES = ", ".join(get_args(Precision))
 _CHOSEN: dict[Precision, str] = {
@@ -58,7 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         action="store_true",
         help="a cache of blocks, which any sequence takes as it grows; for fp16 and CUDA alone",
     )
-    parser.add_argument("--beta", type=float, default=1.0, help="default β of the policy")
+    parser.add_argument("--beta", type=number(), default=1.0, help="default β of the policy")
     parser.add_argument("--extraction", choices=get_args(Extraction), default="kl")
     parser.add_argument("--q", choices=get_args(QForm), default="probability")
     parser.add_argument(
@@ -83,8 +84,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(options: argparse.Namespace) -> None:
-    if not (options.checkpoint / RECORD_FILE).is_file():
-        raise ExportError(f"{options.checkpoint} is no checkpoint: {RECORD_FILE} is missing")
     record = read_record(options.checkpoint)
     tokenizer = load_tokenizer(options.checkpoint)
 

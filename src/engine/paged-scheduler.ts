@@ -14,6 +14,7 @@ import { advanceRows, type Outcome } from './outcome.ts';
 import { longestPrefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
 import { reusablePart, willShare } from './reusable-prompt.ts';
 import { createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
+import { sharedByBlocks } from './shared-blocks.ts';
 import type { Planner, SlotMove, StepPlan } from './step-plan.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -192,13 +193,17 @@ export class PagedScheduler implements Planner {
 
   #match(sequence: Sequence): PrefixMatch<PagedPrefix> | null {
     const holders = [...this.#running, ...this.#pool.caches];
-    return longestPrefix(holders, reusablePart(sequence), this.#limits.minReuse);
+    const prompt = reusablePart(sequence);
+    const shared = sharedByBlocks(prompt, this.#pool.blockSize);
+    return longestPrefix(holders, prompt, this.#limits.minReuse, shared);
   }
 
   /** Whether one that runs is about to have more of a prompt than the cache has now. */
   #sharesSoon(sequence: Sequence, shared: number): boolean {
     const prompt = reusablePart(sequence);
     return this.#running.some((other) => {
+      // All that it has to share has been found.
+      if (other.past >= other.shareable) return false;
       const soon = Math.min(willShare(prompt, other), other.shareable);
       return soon > shared && soon >= this.#limits.minReuse;
     });

@@ -34,6 +34,8 @@ export function longestPrefix<Holder extends Prefix>(
   holders: Iterable<Holder | null>,
   prompt: Prompt,
   atLeast: number,
+  shared: (holder: Holder, limit: number) => number = (holder, limit) =>
+    sharedTokens(prompt, holder, limit),
 ): PrefixMatch<Holder> | null {
   let best: PrefixMatch<Holder> | null = null;
   for (const holder of holders) {
@@ -41,7 +43,7 @@ export function longestPrefix<Holder extends Prefix>(
     const run = prompt.needsValue ? holder.valuePast : holder.past;
     const usable = Math.min(run, holder.shareable);
     if (usable < (best?.tokens ?? atLeast)) continue;
-    const tokens = sharedTokens(prompt, holder, usable);
+    const tokens = shared(holder, usable);
     const isBetter =
       best === null
         ? tokens >= atLeast

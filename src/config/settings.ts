@@ -163,6 +163,12 @@ export const SETTINGS = {
     'How long a client may leave that much unread before it loses its stream.',
   ),
   maxBodyBytes: integer(1024, 1_073_741_824, 4_194_304, 'Largest request body.'),
+  maxBodyValues: integer(
+    100,
+    100_000_000,
+    131_072,
+    "Most values in a request's JSON: texts, numbers, lists, objects.",
+  ),
   maxPromptChars: integer(
     1,
     100_000_000,

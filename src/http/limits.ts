@@ -1,6 +1,8 @@
 // How much one request may ask for; the server's configuration sets each.
 export interface Limits {
   readonly maxBodyBytes: number;
+  /** Most values in the JSON of a body. */
+  readonly maxBodyValues: number;
   /** Requests one key may have in flight; 0 sets no limit. */
   readonly keyRequests: number;
   /** Longest a request may take. */

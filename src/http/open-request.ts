@@ -32,7 +32,7 @@ export async function openRequest<Body extends PolicyBody>(
   schema: z.ZodType<Body>,
 ): Promise<OpenRequest<Body>> {
   drain.refuseWhenDraining();
-  const { body, ignoredFields } = await readBody(context.req, schema);
+  const { body, ignoredFields } = await readBody(context.req, schema, limits);
   setDeadline(context, body.timeout, limits);
   const policy = await usePolicy(context, catalog, body.model ?? null);
   return { body, ignoredFields, policy };

@@ -2,7 +2,8 @@
 import type { HonoRequest } from 'hono';
 import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
-import { isDeeperThan } from './json-depth.ts';
+import { exceededLimit } from './json-size.ts';
+import type { Limits } from './limits.ts';
 
 /** A schema's levels are two or three of these each; the deepest schema that is taken has 32. */
 const MAX_NESTING = 128;
@@ -16,9 +17,10 @@ export interface CheckedBody<T> {
 export async function readBody<Body extends object>(
   request: HonoRequest,
   schema: z.ZodType<Body>,
+  limits: Pick<Limits, 'maxBodyValues'>,
 ): Promise<CheckedBody<Body>> {
   refuseEncodings(request);
-  const value = parseJson(await readText(request));
+  const value = parseJson(await readText(request), limits.maxBodyValues);
   const result = schema.safeParse(value, { error: () => 'is not valid' });
   if (!result.success) throw describeProblem(result.error, value);
   return { body: result.data, ignoredFields: unknownFields(value, result.data) };
@@ -40,9 +42,13 @@ async function readText(request: HonoRequest): Promise<string> {
   }
 }
 
-function parseJson(text: string): unknown {
-  if (isDeeperThan(text, MAX_NESTING)) {
-    const message = `The body must be nested at most ${MAX_NESTING} deep.`;
+function parseJson(text: string, maxValues: number): unknown {
+  const exceeded = exceededLimit(text, { depth: MAX_NESTING, values: maxValues });
+  if (exceeded !== null) {
+    const message =
+      exceeded === 'depth'
+        ? `The body must be nested at most ${MAX_NESTING} deep.`
+        : `The body must be of at most ${maxValues} values.`;
     throw new ServerError('invalid_request', message);
   }
   try {

@@ -278,6 +278,13 @@ describe('limits', () => {
     expect(waits).toEqual(['1', '2', '600']);
   });
 
+  it('refuse JSON of too many values before anyone looks at them', async () => {
+    const { complete } = testApp([SHIRE], { limits: { maxBodyBytes: 1e6, maxBodyValues: 50 } });
+    const response = await complete({ prompt: Array.from({ length: 50 }, () => 4) });
+    expect(response.status).toBe(400);
+    expect((await errorOf(response)).message).toBe('The body must be of at most 50 values.');
+  });
+
   it('refuse what the queue has no room for, all or nothing', async () => {
     const { complete, engine } = testApp([ENDLESS], { queueLimit: 2 });
     const running = await complete({ stream: true });

@@ -20,6 +20,7 @@ import { type Script, type ScriptedEngine, scriptedEngine } from './scripted-eng
 
 export const LIMITS: Limits = {
   maxBodyBytes: 4096,
+  maxBodyValues: 2000,
   keyRequests: 0,
   maxRequestSeconds: 600,
   streamBufferBytes: 65_536,

@@ -1,13 +1,19 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { isDeeperThan } from '../../src/http/json-depth.ts';
+import { exceededLimit } from '../../src/http/json-size.ts';
 
 function depthOf(value: unknown): number {
   if (typeof value !== 'object' || value === null) return 0;
   return 1 + Math.max(0, ...Object.values(value).map(depthOf));
 }
 
-describe('the depth of JSON', () => {
+function countOf(value: unknown): number {
+  if (typeof value !== 'object' || value === null) return 1;
+  const inside = Object.values(value);
+  return 1 + (inside.length === 0 ? 1 : inside.reduce((sum, item) => sum + countOf(item), 0));
+}
+
+describe('the size of JSON', () => {
   it('is that of the value it is of, whatever its strings hold', () => {
     const awkward = fc.string({ unit: fc.constantFrom('[', ']', '{', '}', '"', '\\', 'a') });
     const { value } = fc.letrec((tie) => ({
@@ -23,8 +29,10 @@ describe('the depth of JSON', () => {
       fc.property(value, fc.constantFrom(undefined, 2), (given, indent) => {
         const text = JSON.stringify(given, null, indent);
         const depth = depthOf(given);
-        expect(isDeeperThan(text, depth)).toBe(false);
-        if (depth > 0) expect(isDeeperThan(text, depth - 1)).toBe(true);
+        const values = countOf(given);
+        expect(exceededLimit(text, { depth, values })).toBe(null);
+        if (depth > 0) expect(exceededLimit(text, { depth: depth - 1, values })).toBe('depth');
+        if (values > 1) expect(exceededLimit(text, { depth, values: values - 1 })).toBe('values');
       }),
     );
   });

@@ -40,6 +40,7 @@ RESERVED = {"<eos>": 0, "<leftover>": 1}
 SEEDS: dict[ModelRole, int] = {"behavior": 1, "value": 2}
 WEIGHT_SCALE = 0.02
 PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
+INT8_CACHE = "int8-kv-int8"  # int8, its cache in 8 bits too
 GENAI_PRECISIONS: tuple[Precision, ...] = ("fp32", "int4")
 
 
@@ -87,15 +88,17 @@ def make_policy(
     out: Path,
     twin: bool = False,
     block_size: int | None = None,
+    int8_cache: bool = False,
 ) -> ExportReport:
     """What this project serves."""
     options = ExportOptions(
-        id=f"bench-{precision}",
+        id=f"bench-{out.name}",
         eos_token_ids=(RESERVED["<eos>"],),
         reserved_token_ids=tuple(RESERVED.values()),
         precision=precision,
         twin=twin,
         block_size=block_size,
+        int8_cache=int8_cache,
         training={"task": "none", "note": "random weights, for benchmarks"},
         replace=True,
     )
@@ -127,6 +130,7 @@ def main() -> None:
     make_checkpoint(checkpoint)
     for precision in PRECISIONS:
         make_policy(checkpoint, precision, out / precision)
+    make_policy(checkpoint, "int8", out / INT8_CACHE, int8_cache=True)
     for precision in GENAI_PRECISIONS:
         make_genai(checkpoint, precision, out / "genai" / precision)
     if importlib.util.find_spec("gguf"):

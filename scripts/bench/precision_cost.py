@@ -10,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import onnx
 import torch
 from onnx import ModelProto
 from torch import Tensor
@@ -21,12 +22,14 @@ from qsft.export.contract import LOGITS, Precision, graph_file, weights_file
 from qsft.export.decoder_graph import LM_HEAD, adapt_decoder
 from qsft.export.differences import divergence
 from qsft.export.graph_runner import GraphRunner
+from qsft.export.int8_cache import calibrate, set_cache
 from qsft.export.integer_matmul import quantize_products
 from qsft.export.schedules import run_schedule, whole
 from qsft.export.stored_weights import store_weights
 from qsft.export.torch_reference import torch_logits
 
 PROMPT_TOKENS = 128
+CALIBRATION: list[list[int]] = []  # the prompts between those that are measured
 Write = Callable[[Path, Path], None]  # of a checkpoint's behavior model, into a folder
 
 
@@ -80,7 +83,23 @@ def exported(precision: Precision) -> Write:
     return rewritten(lambda model, source, target: store_weights(model, source, target, precision))
 
 
+def with_int8_cache(precision: Precision) -> Write:
+    """The export's, its cache calibrated on prompts that are not measured."""
+
+    def write(checkpoint: Path, out: Path) -> None:
+        exported(precision)(checkpoint, out)
+        path = out / graph_file("behavior")
+        model = onnx.load(path, load_external_data=False)
+        set_cache(model, calibrate(path, model, CALIBRATION))
+        save(model, out)
+
+    return write
+
+
 VARIANTS: dict[str, Write] = {
+    "fp32, cache int8": with_int8_cache("fp32"),
+    "int8, cache int8": with_int8_cache("int8"),
+    "int4, cache int8": with_int8_cache("int4"),
     "fp16": built("fp16"),
     "int8": exported("int8"),
     "int8, one digit of activations everywhere": integers(fine=()),
@@ -119,8 +138,11 @@ def main() -> None:
     tokenizer = load_tokenizer(arguments.checkpoint)
     text = "\n".join(path.read_text(encoding="utf-8") for path in arguments.text)
     ids = tokenizer.encode(text, add_special_tokens=False).ids
-    starts = range(0, len(ids) - PROMPT_TOKENS, len(ids) // (arguments.prompts + 1))
+    step = len(ids) // (arguments.prompts + 1)
+    starts = range(0, len(ids) - PROMPT_TOKENS, step)
     prompts = [ids[start : start + PROMPT_TOKENS] for start in starts][: arguments.prompts]
+    between = [start + max(step // 2, PROMPT_TOKENS) for start in starts[: arguments.prompts]]
+    CALIBRATION.extend(ids[start : start + PROMPT_TOKENS] for start in between)
     reference = torch_logits(arguments.checkpoint, "behavior", prompts)
     print(f"{reference.shape[0]} positions\n\n| variant | mean KL | largest | same argmax | MB |")
     print("|---|---|---|---|---|")

@@ -3,6 +3,7 @@
 export type ElementType =
   | 'float32'
   | 'float64'
+  | 'int8'
   | 'int32'
   | 'int64'
   | 'bool'
@@ -12,6 +13,7 @@ export type ElementType =
 /** Values of ONNXTensorElementDataType. */
 const codes: Record<ElementType, number> = {
   float32: 1,
+  int8: 3,
   int32: 6,
   int64: 7,
   bool: 9,
@@ -23,6 +25,7 @@ const codes: Record<ElementType, number> = {
 const byteSizes: Record<ElementType, number> = {
   float32: 4,
   float64: 8,
+  int8: 1,
   int32: 4,
   int64: 8,
   bool: 1,

@@ -126,11 +126,11 @@ function cacheLayout(
   return { slots: blocks ?? sequences * rowBlocks, slotTokens: blockSize, lengths };
 }
 
-/** Attention on CUDA takes 16 bits only: with more it would run on the CPU, and the cache cross over at every step. */
+/** Attention on CUDA takes 16 bits only: with others it would run on the CPU, and the cache cross over at every step. */
 function checkDevice(device: Device, { id, kv_cache: { dtype } }: PolicyManifest): void {
-  if (device.kind === 'cuda' && dtype === 'float32') {
+  if (device.kind === 'cuda' && (dtype === 'float32' || dtype === 'int8')) {
     throw new Error(
-      `device is "${deviceName(device)}", and the KV cache of ${id} is float32: CUDA's attention takes float16 or bfloat16. Export it with --precision fp16.`,
+      `device is "${deviceName(device)}", and the KV cache of ${id} is ${dtype}: CUDA's attention takes float16 or bfloat16. Export it with --precision fp16.`,
     );
   }
 }

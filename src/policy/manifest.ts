@@ -33,7 +33,7 @@ export const manifestSchema = z.object({
     })
     .optional(),
   kv_cache: z.object({
-    dtype: z.enum(['float32', 'float16', 'bfloat16']),
+    dtype: z.enum(['float32', 'float16', 'bfloat16', 'int8']),
     /** Tokens of a block, where the cache is paged; a sequence has a slot of its own where it is left out. */
     block_size: z.int().min(16).optional(),
     behavior: kvCache,

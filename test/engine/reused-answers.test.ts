@@ -3,7 +3,7 @@
 import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { SequenceEvent } from '../../src/engine/messages.ts';
-import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { int8CacheFolder, loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { seededRandom } from '../random.ts';
 import { answeringLoop } from './answering-loop.ts';
 import { cachedTokensOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
@@ -20,6 +20,7 @@ interface Pair {
 
 describe.each([
   ['tiny', tinyPolicyFolder, 60, 4],
+  ['tiny int8-cached', int8CacheFolder, 60, 4],
   ['bundled', wordleFolder, 120, 1024],
 ])('answers of the %s policy', (_, modelFolder, longest, beta) => {
   const policies = [

@@ -3,7 +3,7 @@ import { fileURLToPath } from 'node:url';
 import { afterAll, describe, expect, it } from 'vitest';
 import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { int8CacheFolder, loadTinyPolicy, tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { seededRandom } from '../random.ts';
 import { answeringLoop } from './answering-loop.ts';
 import { cachedTokensOf, logprobsOf, sequenceRequest, tokensOf } from './inputs.ts';
@@ -39,8 +39,10 @@ const forTiles = { ...capacity, tokens: 2 ** 16 };
 
 describe.each([
   ['tiny', 'attending in one piece', tinyPolicyFolder, capacity, 4],
+  ['tiny int8-cached', 'attending in one piece', int8CacheFolder, capacity, 4],
   ['bundled', 'attending in one piece', wordleFolder, capacity, 1024],
   ['tiny', 'attending in tiles', tinyPolicyFolder, forTiles, 4],
+  ['tiny int8-cached', 'attending in tiles', int8CacheFolder, forTiles, 4],
   ['bundled', 'attending in tiles', wordleFolder, forTiles, 1024],
 ])('a seeded answer of the %s policy, %s', (_policy, _way, modelFolder, sizes, beta) => {
   const policy = loadTinyPolicy({ modelFolder, capacity: sizes });

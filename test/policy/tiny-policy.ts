@@ -13,6 +13,11 @@ export const pagedPolicyFolder = fileURLToPath(
   new URL('../fixtures/paged-policy', import.meta.url),
 );
 
+/** The same models, their cache in 8 bits. */
+export const int8CacheFolder = fileURLToPath(
+  new URL('../fixtures/tiny-int8-cache', import.meta.url),
+);
+
 export const tinySettings: PolicySettings = {
   modelFolder: tinyPolicyFolder,
   device: 'cpu',

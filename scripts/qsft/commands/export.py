@@ -46,6 +46,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--precision", type=_precision, default="fp32", help=f"{_CHOICES} (default: fp32)"
     )
     parser.add_argument(
+        "--kv-cache",
+        choices=["int8"],
+        help="keys and values in 8 bits, a scale for each channel, for the CPU; its scales come"
+        " from --held-out (default: what attention computes in)",
+    )
+    parser.add_argument(
         "--held-out",
         type=Path,
         metavar="FILE",
@@ -97,6 +103,7 @@ def run(options: argparse.Namespace) -> None:
             or tuple(record.get("eos_token_ids", ())),
             reserved_token_ids=reserved_token_ids(record, tokenizer),
             precision=options.precision,
+            int8_cache=options.kv_cache == "int8",
             twin=options.twin,
             block_size=BLOCK_SIZE if options.paged else None,
             defaults=PolicyParameters(options.extraction, options.beta, options.q),

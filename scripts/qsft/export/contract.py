@@ -3,7 +3,7 @@
 from typing import Literal
 
 Precision = Literal["fp32", "fp16", "int8", "int4"]
-CacheType = Literal["float32", "float16"]
+CacheType = Literal["float32", "float16", "int8"]
 ModelRole = Literal["behavior", "value"]
 
 FORMAT_VERSION = 2
@@ -46,7 +46,7 @@ LOGITS = "logits"  # float32 (N, V): the only output of one model beside its cac
 
 
 def cache_type(precision: Precision) -> CacheType:
-    """The numbers of the KV cache: what attention computes in."""
+    """The numbers of a KV cache that is not quantized: what attention computes in."""
     return "float16" if precision == "fp16" else "float32"
 
 

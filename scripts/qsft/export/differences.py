@@ -32,6 +32,13 @@ LIMITS: dict[Precision, Limits] = {
 }
 
 
+def limits_of(options: ExportOptions) -> Limits:
+    """An int8 cache may differ as int8 weights may, and int4 by more than either."""
+    if options.int8_cache and options.precision == "fp32":
+        return LIMITS["int8"]
+    return LIMITS[options.precision]
+
+
 def largest_difference(actual: Mapping[str, Array], expected: Mapping[str, Array]) -> float:
     """Over all outputs, relative to 1 + |expected|; NaN counts as infinite."""
     largest = 0.0
@@ -62,7 +69,7 @@ def outputs_of(step: PolicyStep) -> dict[str, Array]:
 
 def check_limits(verification: Verification, options: ExportOptions) -> None:
     """Refuse what is further from PyTorch, or from itself, than its precision explains."""
-    limits = LIMITS[options.precision]
+    limits = limits_of(options)
     mean_kl = limits.mean_kl if options.mean_kl_limit is None else options.mean_kl_limit
     found = {
         **{f"mean KL of {name}": (kl.mean, mean_kl) for name, kl in verification.kl.items()},

@@ -13,7 +13,11 @@ from qsft.policy.extraction import StepWeights, weight_columns
 
 Array = NDArray[np.generic]
 
-CACHE_TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+CACHE_TYPES: dict[str, type[np.number]] = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(int8)": np.int8,
+}
 
 
 @dataclass(frozen=True)
@@ -37,7 +41,7 @@ class GraphRunner:
         options.intra_op_num_threads = threads  # 0: as many as there are cores
         self._cache_length = cache_length
         self._session = self._open(path, options)
-        self.caches: dict[str, NDArray[np.floating]] = {}
+        self.caches: dict[str, NDArray[np.number]] = {}
         for value in self._session.get_inputs():
             if "past." in value.name:
                 shape = self._cache_shape(value.shape, slots)
@@ -83,7 +87,7 @@ class GraphRunner:
         _, kv_heads, _, head_dim = declared
         return (slots, kv_heads, self._cache_length, head_dim)
 
-    def _bound(self, cache: NDArray[np.floating], rows: int) -> NDArray[np.floating]:
+    def _bound(self, cache: NDArray[np.number], rows: int) -> NDArray[np.number]:
         """The part of a cache that a run of so many rows takes."""
         return cache[:rows]  # the batch is the outermost axis: a contiguous view
 

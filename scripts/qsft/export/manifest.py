@@ -9,7 +9,7 @@ from typing import Any
 
 from qsft.encoding import ADDS_SPECIAL_TOKENS
 from qsft.export.builder import DecoderShape
-from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole, cache_type
+from qsft.export.contract import FORMAT_VERSION, MANIFEST_FILE, ModelRole
 from qsft.export.options import ExportError, ExportOptions, PrecisionCost, Verification
 
 
@@ -67,7 +67,7 @@ def _manifest(
         "adds_special_tokens": ADDS_SPECIAL_TOKENS,
         **_chat(options),
         **_fill_in_the_middle(options),
-        "kv_cache": {"dtype": cache_type(options.precision)}
+        "kv_cache": {"dtype": options.cache_type}
         | ({} if options.block_size is None else {"block_size": options.block_size})
         | {
             role: {"layers": s.layers, "kv_heads": s.kv_heads, "head_dim": s.head_dim}

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from qsft.export.contract import Precision
+from qsft.export.contract import CacheType, Precision, cache_type
 from qsft.policy.extraction import PolicyParameters
 
 
@@ -21,6 +21,7 @@ class ExportOptions:
     eos_token_ids: tuple[int, ...]
     reserved_token_ids: tuple[int, ...]
     precision: Precision = "fp32"
+    int8_cache: bool = False  # keys and values in 8 bits; otherwise in what attention computes in
     twin: bool = False  # adapters on one base stay so, instead of becoming two whole models
     block_size: int | None = None  # tokens of a block of a paged cache; None gives slots
     defaults: PolicyParameters = field(default_factory=PolicyParameters)
@@ -33,6 +34,15 @@ class ExportOptions:
     held_out: Path | None = None  # trajectories to measure the precision's cost on
     created: int | None = None  # seconds since the epoch; None takes the clock's
     replace: bool = False  # whether an existing folder may be replaced
+
+    @property
+    def cache_type(self) -> CacheType:
+        return "int8" if self.int8_cache else cache_type(self.precision)
+
+    @property
+    def is_exact(self) -> bool:
+        """Whether nothing is rounded below float32."""
+        return self.precision == "fp32" and not self.int8_cache
 
 
 @dataclass(frozen=True)

@@ -54,7 +54,7 @@ class PagedRunner(GraphRunner):
         _, _, kv_heads, head_dim = declared
         return (slots * self._row_blocks, self._block_size, kv_heads, head_dim)
 
-    def _bound(self, cache: NDArray[np.floating], rows: int) -> NDArray[np.floating]:
+    def _bound(self, cache: NDArray[np.number], rows: int) -> NDArray[np.number]:
         return cache
 
     def _fed(self, chunks: Sequence[Chunk]) -> dict[str, Array]:

@@ -20,9 +20,10 @@ from qsft.export.contract import (
     weights_file,
 )
 from qsft.export.decoder_graph import adapt_decoder
+from qsft.export.int8_cache import quantize_caches
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
-from qsft.export.precision_cost import measure_cost
+from qsft.export.precision_cost import calibration_prompts, measure_cost
 from qsft.export.step_graph import compose_step
 from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin import build_twin
@@ -51,6 +52,11 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         raise ExportError(
             f"{options.precision} has no paged cache: ONNX Runtime's PagedAttention takes fp16"
         )
+    if options.int8_cache and options.precision in CUDA_PRECISIONS:
+        raise ExportError(
+            f"{options.precision} is for CUDA, and an int8 cache for the CPU: choose another"
+            " precision, or leave out --kv-cache int8"
+        )
     with merged_checkpoint(checkpoint) as merged:
         return _export_models(checkpoint, merged, out, options)
 
@@ -68,9 +74,11 @@ def _export_models(
         else:
             shapes = _write_graphs(merged, folder, options)
         copy_tokenizer(checkpoint, folder)
+        if options.int8_cache:
+            quantize_caches(folder, calibration_prompts(merged, options, shapes["behavior"]))
         verification = verify_policy(merged, folder, options, shapes["behavior"])
         cost = None
-        if options.precision != "fp32":
+        if not options.is_exact:
             cost = measure_cost(merged, folder, options, shapes["behavior"])
         write_manifest(folder, options, shapes, verification, cost)
         if out.exists():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
 from qsft.encoding import load_tokenizer, load_trajectories
@@ -60,6 +61,19 @@ def measure_cost(
     return PrecisionCost(data=sample.data, tokens=int(sample.decides.sum()), kl=kl)
 
 
+def calibration_prompts(
+    checkpoint: Path, options: ExportOptions, shape: DecoderShape
+) -> Sequence[Sequence[int]]:
+    """Other held-out trajectories than those that the cost is measured on, if there are enough."""
+    if options.held_out is None:
+        return random_prompts(shape.vocab_size, min(LONGEST, shape.max_length))
+    data = load_trajectories(options.held_out, load_tokenizer(checkpoint), shape.max_length)
+    measured = _spread(len(data))
+    between = np.setdiff1d((measured[:-1] + measured[1:]) // 2, measured)
+    rows = between if len(between) else measured
+    return [data.ids[row, : data.lengths[row]].tolist() for row in rows]
+
+
 def _random_sample(shape: DecoderShape) -> Sample:
     prompts = random_prompts(shape.vocab_size, min(LONGEST, shape.max_length))
     decides = torch.ones(sum(map(len, prompts)), dtype=torch.bool)
@@ -68,8 +82,12 @@ def _random_sample(shape: DecoderShape) -> Sample:
 
 def _held_out_sample(path: Path, checkpoint: Path, max_length: int) -> Sample:
     data = load_trajectories(path, load_tokenizer(checkpoint), max_length)
-    rows = np.unique(np.linspace(0, len(data) - 1, TRAJECTORIES).astype(int))
+    rows = _spread(len(data))
     # A position decides the token after it; the last one decides none.
     prompts = [data.ids[row, : data.lengths[row]].tolist() for row in rows]
     decides = [np.append(data.is_action[row, 1 : data.lengths[row]], False) for row in rows]
     return Sample(path.name, prompts, torch.from_numpy(np.concatenate(decides)))
+
+
+def _spread(count: int) -> NDArray[np.intp]:
+    return np.unique(np.linspace(0, count - 1, TRAJECTORIES).astype(np.intp))

@@ -2,6 +2,7 @@
 
 python -m qsft.export.tiny ../test/fixtures/tiny-policy
 python -m qsft.export.tiny --paged ../test/fixtures/paged-policy
+python -m qsft.export.tiny ../test/fixtures/tiny-int8-cache --kv-cache int8
 """
 
 import argparse
@@ -75,6 +76,10 @@ def make_tiny_policy(out: Path, options: ExportOptions) -> ExportReport:
         return export_policy(checkpoint, out, options)
 
 
+def make_int8_cache_tiny_policy(out: Path) -> ExportReport:
+    return make_tiny_policy(out, replace(tiny_options(), int8_cache=True))
+
+
 def make_paged_tiny_policy(out: Path) -> ExportReport:
     """In float16, with blocks of the fewest tokens that PagedAttention takes, for any processor."""
     report = make_tiny_policy(out, replace(tiny_options(), precision="fp16", block_size=16))
@@ -89,9 +94,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Make the tests' policy of a few kilobytes.")
     parser.add_argument("out", type=Path, help="the folder to write")
     parser.add_argument("--paged", action="store_true", help="the one with a paged cache")
+    parser.add_argument("--kv-cache", choices=["int8"], help="the one with a cache in 8 bits")
     arguments = parser.parse_args()
     if arguments.paged:
         report = make_paged_tiny_policy(arguments.out)
+    elif arguments.kv_cache:
+        report = make_int8_cache_tiny_policy(arguments.out)
     else:
         report = make_tiny_policy(arguments.out, tiny_options())
     print(f"{report.folder}: {report.bytes:,} bytes")

@@ -5,14 +5,22 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from onnx import numpy_helper
 from small_models import FIXTURES
 
 from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
 from qsft.export.parity import parity
-from qsft.export.tiny import make_paged_tiny_policy, make_tiny_policy, tiny_options
+from qsft.export.tiny import (
+    make_int8_cache_tiny_policy,
+    make_paged_tiny_policy,
+    make_tiny_policy,
+    tiny_options,
+)
 from qsft.policy.extraction import PolicyParameters, step_weights
 
+INT8_CACHE_POLICY = FIXTURES / "tiny-int8-cache"
 # Tables of sines differ in their last bits from machine to machine; nothing else may.
 NEARLY = {"behavior.onnx.data", "value.onnx.data"}
 
@@ -31,6 +39,20 @@ def test_the_tiny_policy_is_what_its_command_writes(tiny_policy: Path, tmp_path:
     assert manifests[0] | {"files": None} == manifests[1] | {"files": None}
 
 
+def test_the_tiny_policy_with_an_int8_cache_is_what_its_command_writes(tmp_path: Path) -> None:
+    made = make_int8_cache_tiny_policy(tmp_path / "tiny").folder
+    graphs = [onnx.load(folder / "step.onnx") for folder in (made, INT8_CACHE_POLICY)]
+    scales = []
+    for graph in (model.graph for model in graphs):
+        tensors = [tensor for tensor in graph.initializer if tensor.name.endswith(".scale")]
+        scales.append({tensor.name: numpy_helper.to_array(tensor) for tensor in tensors})
+        del graph.initializer[:]  # weights are the tiny policy's, compared above
+    assert graphs[0] == graphs[1]
+    assert scales[0].keys() == scales[1].keys()
+    for name, scale in scales[0].items():
+        np.testing.assert_allclose(scale, scales[1][name], rtol=1e-4)
+
+
 def test_the_paged_tiny_policy_is_what_its_command_writes(tmp_path: Path) -> None:
     made = make_paged_tiny_policy(tmp_path / "paged").folder
     stored = FIXTURES / "paged-policy"
@@ -44,7 +66,7 @@ def test_the_paged_tiny_policy_is_what_its_command_writes(tmp_path: Path) -> Non
     assert manifests[0]["kv_cache"] == manifests[1]["kv_cache"]
 
 
-@pytest.mark.parametrize("name", ["tiny-policy", "paged-policy"])
+@pytest.mark.parametrize("name", ["tiny-policy", "tiny-int8-cache", "paged-policy"])
 def test_the_manifest_hashes_every_other_file(name: str) -> None:
     folder = FIXTURES / name
     manifest = json.loads((folder / "policy.json").read_text())

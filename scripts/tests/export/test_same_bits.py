@@ -42,11 +42,12 @@ def answer(folder: Path, threads: int, chunk: int, rows: int) -> list[Array]:
     return [step[name][0] for step in steps for name in OUTPUTS]
 
 
+@pytest.mark.parametrize("int8_cache", [False, True])
 @pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
 def test_chunks_batches_and_threads_leave_every_bit(
-    precision: Precision, make_checkpoint: MakeCheckpoint, tmp_path: Path
+    precision: Precision, int8_cache: bool, make_checkpoint: MakeCheckpoint, tmp_path: Path
 ) -> None:
-    options = replace(tiny_options(), precision=precision)
+    options = replace(tiny_options(), precision=precision, int8_cache=int8_cache)
     folder = export_policy(make_checkpoint(llama()), tmp_path / "out", options).folder
     expected = answer(folder, threads=1, chunk=PROMPT, rows=1)
     for threads, chunk, rows in [(1, 2, 1), (1, 8, ROWS), (2, 16, 2), (2, PROMPT, ROWS)]:

@@ -1,6 +1,6 @@
-"""Time decoding with the KV cache in other types: float16, and int8 at a fixed scale.
+"""Time decoding with the KV cache in float16, which the export does not offer for the CPU.
 
-python bench/kv_cache_types.py out/bench/int8         # from scripts/
+python bench/float16_cache.py out/bench/int8         # from scripts/
 
 One model alone, `behavior.onnx`, since the cost is the cache's. The smallest of many times, in
 turns.
@@ -13,43 +13,19 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import ModelProto, TensorProto, helper, numpy_helper
 from onnx.external_data_helper import load_external_data_for_tensor
 from step_compare import smallest_seconds
 
-from qsft.export import graph_runner
 from qsft.export.graph_runner import Chunk
 
 TOKEN = 2
-SCALE = 0.02  # of int8; speed does not depend on it
-graph_runner.CACHE_TYPES["tensor(int8)"] = np.int8  # type: ignore[assignment]
-
-
-def attention(model: ModelProto) -> list[NodeProto]:
-    return [node for node in model.graph.node if node.op_type == "GroupQueryAttention"]
 
 
 def set_cache_type(model: ModelProto, element_type: int) -> None:
     for value in [*model.graph.input, *model.graph.output]:
         if "past." in value.name or "present." in value.name:
             value.type.tensor_type.elem_type = element_type
-
-
-def to_int8(model: ModelProto, _: Path) -> None:
-    """Each key and value is rounded as it is written, by one scale for all."""
-    scale = numpy_helper.from_array(np.array([SCALE], np.float32), "kv_scale")
-    model.graph.initializer.append(scale)
-    for node in attention(model):
-        inputs = list(node.input)[:12]
-        del node.input[:]
-        node.input.extend([*inputs, *[""] * (12 - len(inputs)), "kv_scale", "kv_scale"])
-        for name, value in [
-            ("k_quant_type", "PER_TENSOR"),
-            ("v_quant_type", "PER_TENSOR"),
-            ("kv_cache_bit_width", 8),
-        ]:
-            node.attribute.append(helper.make_attribute(name, value))
-    set_cache_type(model, TensorProto.INT8)
 
 
 def to_float16(model: ModelProto, folder: Path) -> None:
@@ -80,7 +56,7 @@ def to_float16(model: ModelProto, folder: Path) -> None:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Time decoding by the cache's type.")
+    parser = argparse.ArgumentParser(description="Time decoding with a cache in float16.")
     parser.add_argument("folder", type=Path, help="a policy")
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32], help="rows a step")
     parser.add_argument("--past", type=int, nargs="+", default=[128, 960], help="tokens before")
@@ -91,13 +67,11 @@ def main() -> None:
         # The weights stay as they are; a graph's lie beside it.
         for weights in arguments.folder.glob("*.data"):
             shutil.copy(weights, scratch)
-        graphs = [original]
-        for rewrite in (to_float16, to_int8):
-            model = onnx.load(original, load_external_data=False)
-            rewrite(model, arguments.folder)
-            graphs.append(Path(scratch) / f"{rewrite.__name__}.onnx")
-            onnx.save(model, graphs[-1])
-        print("| work | float32 | float16 | int8 |\n|---|---|---|---|")
+        model = onnx.load(original, load_external_data=False)
+        to_float16(model, arguments.folder)
+        graphs = [original, Path(scratch) / "float16.onnx"]
+        onnx.save(model, graphs[-1])
+        print("| work | float32 | float16 |\n|---|---|---|")
         for batch in arguments.batch:
             for past in arguments.past:
                 chunks = [Chunk(past, [TOKEN])] * batch

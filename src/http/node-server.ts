@@ -62,6 +62,8 @@ export function createNodeServer(
         );
   answerMalformed(server, options, onRefused);
   server.maxConnections = maxConnections;
+  // Beyond 2000 Node would drop the rest, and another reader would not; their bytes are bounded.
+  server.maxHeadersCount = 0;
   server.timeout = options.maxRequestSeconds * 1000 + IDLE_GRACE_MS;
   const reloadTls = (): void => {
     if (tls !== null) (server as TlsServer).setSecureContext(readTls(tls));

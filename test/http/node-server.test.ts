@@ -71,6 +71,13 @@ function subject(node: NodeServer, port: number): Promise<string> {
 }
 
 describe('the listening server', () => {
+  it('reads every header of a request, however many there are', async () => {
+    const { open } = await serve({ maxHeaderBytes: 16_384 });
+    const many = 'a:b\r\n'.repeat(2500);
+    const request = `GET /health HTTP/1.1\r\nhost: x\r\nconnection: close\r\n${many}x-request-id: last\r\n\r\n`;
+    expect(await answerTo(await open(), request)).toContain('x-request-id: last');
+  });
+
   it('refuses headers above their limit', async () => {
     const { open } = await serve();
     const request = `GET /health/live HTTP/1.1\r\nhost: x\r\na: ${'a'.repeat(3000)}\r\n\r\n`;

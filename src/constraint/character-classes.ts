@@ -1,5 +1,6 @@
 // XGrammar (0.1.27) reads a class of characters as one of bytes: above ASCII, what a class names never comes, and what a
-// negated one names does. So a class that goes beyond ASCII becomes a rule that spells its characters byte by byte.
+// negated one names does, beside bytes that are no character. So a class that goes beyond ASCII becomes a rule that spells its
+// characters byte by byte.
 import {
   allBut,
   type CharacterSet,
@@ -8,6 +9,7 @@ import {
   union,
   without,
 } from './character-set.ts';
+import { type Count, counted } from './counted-characters.ts';
 import { escaped } from './ebnf.ts';
 import { utf8Ranges } from './utf8-ranges.ts';
 
@@ -21,43 +23,54 @@ const LETTERS: Readonly<Record<string, number>> = {
   ...{ v: 0x0b, f: 0x0c, r: 0x0d, e: 0x1b },
 };
 
-/** The same grammar, in classes that XGrammar reads right. What is no class stays, for XGrammar to complain of. */
+/** The same grammar, in classes that XGrammar reads right and counts fast. What is no class stays, for XGrammar to complain of. */
 export function spellClasses(grammar: string): string {
-  const rules = new Map<string, { readonly name: string; readonly rule: string }>();
+  const rules = new Map<string, string>();
+  const names = new Map<string, string>();
   const prefix = unusedName(grammar);
 
-  function nameOf(text: string, isNegated: boolean, named: CharacterSet): string {
-    const known = rules.get(text);
-    if (known !== undefined) return known.name;
-    const name = `${prefix}${rules.size}`;
-    rules.set(text, { name, rule: `${name} ::= ${spell(isNegated ? allBut(named) : named)}` });
+  function nameOf(text: string, rule: string): string {
+    const name = names.get(text) ?? `${prefix}${names.size}`;
+    names.set(text, name);
+    rules.set(name, rule);
     return name;
   }
 
-  const spelled = grammar.replace(CLASS, (whole, ...groups: (string | undefined)[]) => {
-    const [text, sign, members, least, comma, most] = groups;
-    const named = members === undefined ? null : readMembers(members);
-    if (text === undefined || named === null || without(named, ASCII).length === 0) return whole;
-    const name = nameOf(text, sign === '^', named);
-    return least === undefined ? `(${name})` : counted(name, least, comma === '' ? least : most);
+  function replaced({ text, set, count }: CharacterClass): string | null {
+    const isPlain = without(set, ASCII).length === 0;
+    if (isPlain && count === null) return null;
+    const rule = isPlain ? text : spell(set);
+    const name = nameOf(text, rule);
+    if (count === null) return `(${name})`;
+    const { expression, rules: others } = counted(name, isPlain ? text : name, count);
+    for (const [other, body] of others) rules.set(other, body);
+    return expression;
+  }
+
+  const spelled = grammar.replace(CLASS, (whole, ...found: unknown[]) => {
+    const read = readClass(found);
+    return (read === null ? null : replaced(read)) ?? whole;
   });
-  return [spelled, ...[...rules.values()].map(({ rule }) => rule)].join('\n');
+  return [spelled, ...[...rules].map(([name, rule]) => `${name} ::= ${rule}`)].join('\n');
 }
 
-/** XGrammar's masks become slow where a rule may come more often than that: then several times, one after the other. */
-const MOST_IN_A_ROW = 100;
+interface CharacterClass {
+  readonly text: string;
+  readonly set: CharacterSet;
+  /** How often it comes; null where it is not counted. */
+  readonly count: Count | null;
+}
 
-/** `most` empty is as often as wanted. */
-function counted(name: string, least: string, most: string | undefined): string {
-  const parts: string[] = [];
-  for (let left = Number(least); left > 0; left -= MOST_IN_A_ROW) {
-    parts.push(`${name}{${Math.min(left, MOST_IN_A_ROW)}}`);
-  }
-  if (!most) parts.push(`${name}*`);
-  for (let left = Number(most) - Number(least); left > 0; left -= MOST_IN_A_ROW) {
-    parts.push(`${name}{0,${Math.min(left, MOST_IN_A_ROW)}}`);
-  }
-  return parts.length === 0 ? '""' : `(${parts.join(' ')})`;
+/** From what CLASS found. Null for a text, a comment, or what XGrammar does not take. */
+function readClass(found: readonly unknown[]): CharacterClass | null {
+  const [text, sign, members, least, comma, most] = found;
+  const named = typeof members === 'string' ? readMembers(members) : null;
+  if (typeof text !== 'string' || named === null) return null;
+  const last = comma === '' ? least : most;
+  const count =
+    least === undefined ? null : { least: Number(least), most: last === '' ? null : Number(last) };
+  if (count?.most != null && count.most < count.least) return null;
+  return { text, set: sign === '^' ? allBut(named) : named, count };
 }
 
 /** The beginning of names that the grammar does not have. */

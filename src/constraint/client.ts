@@ -69,6 +69,7 @@ class GrammarThreads implements Constraints {
   /** Digests of formats, the oldest first. */
   readonly #proven = new Set<string>();
   #untried = 0;
+  #isClosed = false;
   #lastTrial: Promise<unknown> = Promise.resolve();
   #nextId = 0;
 
@@ -108,6 +109,7 @@ class GrammarThreads implements Constraints {
   }
 
   async close(): Promise<void> {
+    this.#isClosed = true;
     await Promise.all([this.#trial.kill(), this.#serving.kill()]);
   }
 
@@ -163,6 +165,8 @@ class GrammarThreads implements Constraints {
   }
 
   async #try(format: TextFormat): Promise<void> {
+    // What has waited for its turn meanwhile must not start a thread that nobody ends.
+    if (this.#isClosed) throw new ThreadLoss('The grammar threads are closed.');
     const { compileTimeoutMs } = this.#options;
     const id = this.#nextId++;
     await this.#trial.start();

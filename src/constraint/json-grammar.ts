@@ -29,10 +29,10 @@ const OF_TYPE: Readonly<Record<string, readonly string[]>> = {
 const WHOLE = ['$ref', 'const', 'enum', 'anyOf', 'oneOf', 'allOf'];
 const KNOWN = new Set([...WHOLE, 'type', ...Object.values(OF_TYPE).flat()]);
 
-/** Rules for any JSON. */
+/** Rules for any JSON. Masks within a string are made at once where nothing but plain characters repeats. */
 export const JSON_BASICS = `any ::= string | number | "true" | "false" | "null" | array | object
-string ::= ${QUOTE} character* ${QUOTE}
-character ::= ${PLAIN} | ${literal('\\')} ([${'\\u0022\\u005c\\u002f'}bfnrt] | "u" [0-9a-fA-F]{4})
+string ::= ${QUOTE} ${PLAIN}* (escape ${PLAIN}*)* ${QUOTE}
+escape ::= ${literal('\\')} ([${'\\u0022\\u005c\\u002f'}bfnrt] | "u" [0-9a-fA-F]{4})
 integer ::= "-"? ("0" | [1-9] [0-9]{0,14})
 number ::= integer ("." [0-9]{1,15})? ([eE] [-+]? [0-9]{1,2})?
 array ::= ${literal('[')} (any (", " any)*)? ${literal(']')}

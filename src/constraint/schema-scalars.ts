@@ -1,6 +1,6 @@
 // Strings and numbers of a JSON Schema as EBNF.
 import { allBut } from './character-set.ts';
-import { literal, oneOf, repeated } from './ebnf.ts';
+import { literal, oneOf } from './ebnf.ts';
 import type { FormatLimits } from './format-limits.ts';
 import { FormatProblem } from './format-problem.ts';
 import { decimalsBetween, integersBetween } from './number-range.ts';
@@ -22,7 +22,7 @@ export function readString(schema: Keywords, path: string, limits: FormatLimits)
   const hasLength = least !== undefined || most !== undefined;
   const source = readSource(schema, hasLength, path);
   if (source === null && !hasLength) return 'string';
-  if (source === null) return `${QUOTE} ${repeated(PLAIN, least ?? 0, most)} ${QUOTE}`;
+  if (source === null) return `${QUOTE} ${PLAIN}{${least ?? 0},${most ?? ''}} ${QUOTE}`;
   try {
     return `${QUOTE} (${readRegex(source, limits, { inJson: true })}) ${QUOTE}`;
   } catch (error) {

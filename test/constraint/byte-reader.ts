@@ -24,20 +24,28 @@ export function openByteConstraints(): Constraints {
   return createConstraints({ vocabulary: BYTES, ...options }, launchBuilt);
 }
 
-export async function accepts(
+export function accepts(
   constraints: Constraints,
   given: string | TextFormat,
   text: string,
+): Promise<boolean> {
+  return acceptsBytes(constraints, given, Buffer.from(text));
+}
+
+export async function acceptsBytes(
+  constraints: Constraints,
+  given: string | TextFormat,
+  bytes: Buffer,
 ): Promise<boolean> {
   const format = typeof given === 'string' ? ({ type: 'grammar', grammar: given } as const) : given;
   const opened = await open(constraints, format);
   const mask = new TokenMask(opened.mask);
   try {
-    for (const [count, byte] of [...Buffer.from(text)].entries()) {
+    for (const [count, byte] of bytes.entries()) {
       if (!allows(mask, count, byte + 1)) return false;
       mask.record(byte + 1, count + 1);
     }
-    return allows(mask, Buffer.byteLength(text), EOS);
+    return allows(mask, bytes.length, EOS);
   } finally {
     opened.release();
   }

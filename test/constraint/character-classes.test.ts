@@ -4,7 +4,7 @@ import { afterAll, describe, expect, it } from 'vitest';
 import { spellClasses } from '../../src/constraint/character-classes.ts';
 import { readRegex } from '../../src/constraint/regex.ts';
 import { FORMAT_LIMITS } from '../generation/limits.ts';
-import { accepts, openByteConstraints } from './byte-reader.ts';
+import { accepts, acceptsBytes, openByteConstraints } from './byte-reader.ts';
 
 const constraints = openByteConstraints();
 afterAll(() => constraints.close());
@@ -39,7 +39,13 @@ const characterClass = fc
       { minLength: 1, maxLength: 3 },
     ),
   )
-  .map(([sign, members]) => `[${sign}${members.join('')}]`);
+  .map(([sign, members]) => `[${sign}${members.join('')}]`)
+  // One that is of no character at all is refused.
+  .filter((source) =>
+    [0x20, 0x41, ...NOTABLE].some((point) =>
+      new RegExp(source, 'u').test(String.fromCodePoint(point)),
+    ),
+  );
 
 function escaped(point: number): string {
   return `\\u{${point.toString(16)}}`;
@@ -96,7 +102,7 @@ more ::= "\"[" [^é]`;
 
   it('stays as it is where it is of ASCII, or no class', () => {
     const broken = String.raw`root ::= [é-a] [\qé]`;
-    for (const grammar of ['root ::= [a-z] [^"]', 'root ::= "[é]" # [^é]', broken]) {
+    for (const grammar of ['root ::= [a-z] [a-z]*', 'root ::= "[é]" # [^é]', broken]) {
       expect(spellClasses(grammar)).toBe(grammar);
     }
   });
@@ -120,5 +126,27 @@ more ::= "\"[" [^é]`;
   it('becomes a rule whose name the grammar does not have', () => {
     const grammar = 'root ::= [^é] characters_0\ncharacters_0 ::= "a"';
     expect(spellClasses(grammar)).toMatch(/^root ::= \(characters__0\) characters_0\n/);
+  });
+});
+
+describe('bytes that are no character', () => {
+  /** Longer than they need to be, half a surrogate pair, beyond Unicode, and a beginning alone. */
+  it.each([
+    ['c080'],
+    ['c1bf'],
+    ['e08080'],
+    ['eda080'],
+    ['f0808080'],
+    ['f4908080'],
+    ['f5808080'],
+    ['ff'],
+    ['c361'],
+  ])('%s are in no class', async (hex) => {
+    for (const body of ['[^a]{1,9}', '[^"]*', '[^é]+', '[^a-z]{4}']) {
+      const grammar = `root ::= "<" ${body} ">"`;
+      const bytes = Buffer.from(`<${'!'.repeat(body.endsWith('{4}') ? 3 : 0)}`);
+      const text = Buffer.concat([bytes, Buffer.from(hex, 'hex'), Buffer.from('>')]);
+      expect(await acceptsBytes(constraints, grammar, text), body).toBe(false);
+    }
   });
 });

@@ -5,7 +5,7 @@ import { dirname, join } from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import { describe, expect, it } from 'vitest';
 import { type Constraints, createConstraints } from '../../src/constraint/client.ts';
-import { jsonGrammar } from '../../src/constraint/json-grammar.ts';
+import { type JsonSchema, jsonGrammar } from '../../src/constraint/json-grammar.ts';
 import { reservedScore } from '../../src/policy/reserved-score.ts';
 import { TokenMask } from '../../src/policy/token-mask.ts';
 import { FORMAT_LIMITS } from '../generation/limits.ts';
@@ -18,6 +18,8 @@ const EOS = 0;
 const COMPILE_TIMEOUT_MS = 3000;
 /** Of what a step of a small model takes, a part. */
 const MASK_MS = 10;
+/** Where characters beyond ASCII are counted, which is slower. */
+const COUNTED_MASK_MS = 150;
 
 /** Every byte, runs of digits and of JSON's signs, and WordNet's words, each with and without a space before. */
 function byteLevelTokens(): string[] {
@@ -58,11 +60,15 @@ const SCHEMA = {
 const tokens = byteLevelTokens();
 
 /** The text that dice choose, and how long each mask was waited for. */
-async function write(constraints: Constraints, seed: number): Promise<[string, number[]]> {
+async function write(
+  constraints: Constraints,
+  schema: JsonSchema,
+  seed: number,
+): Promise<[string, number[]]> {
   const random = seededRandom(seed);
   const text = await open(constraints, {
     type: 'grammar',
-    grammar: jsonGrammar(SCHEMA, FORMAT_LIMITS),
+    grammar: jsonGrammar(schema, FORMAT_LIMITS),
   });
   const mask = new TokenMask(text.mask);
   const scores = new Float32Array(tokens.length);
@@ -87,27 +93,44 @@ async function write(constraints: Constraints, seed: number): Promise<[string, n
   return [written, waits];
 }
 
+function openConstraints(): Constraints {
+  return createConstraints(
+    {
+      vocabulary: { encoding: 'byte_level', tokens, eosTokenIds: [EOS] },
+      compileTimeoutMs: COMPILE_TIMEOUT_MS,
+      queueLimit: 1,
+      onChange: () => {},
+    },
+    launchBuilt,
+  );
+}
+
 describe('grammars over 49,152 byte-level tokens', () => {
   it('compile within the default time, and mask while a step runs', async () => {
     expect(tokens).toHaveLength(VOCABULARY_SIZE);
-    const constraints = createConstraints(
-      {
-        vocabulary: { encoding: 'byte_level', tokens, eosTokenIds: [EOS] },
-        compileTimeoutMs: COMPILE_TIMEOUT_MS,
-        queueLimit: 1,
-        onChange: () => {},
-      },
-      launchBuilt,
-    );
+    const constraints = openConstraints();
     const ajv = new Ajv2020();
     const waits: number[] = [];
     for (let seed = 0; seed < 8; seed += 1) {
-      const [text, own] = await write(constraints, seed);
+      const [text, own] = await write(constraints, SCHEMA, seed);
       expect(ajv.validate(SCHEMA, JSON.parse(text)), text).toBe(true);
       waits.push(...own.slice(1));
     }
     const median = waits.toSorted((a, b) => a - b)[waits.length >> 1];
     expect(median).toBeLessThan(MASK_MS);
+    await constraints.close();
+  });
+
+  it.each([
+    [{ type: 'string', minLength: 100, maxLength: 140 }, COUNTED_MASK_MS],
+    [{ type: 'string', minLength: 300, maxLength: 500 }, COUNTED_MASK_MS],
+    [{ type: 'string', pattern: '^[a-z ]{300,500}$' }, MASK_MS],
+  ])('do so with long texts and counts: %j', async (schema, limitMs) => {
+    const constraints = openConstraints();
+    const [text, waits] = await write(constraints, schema, 1);
+    expect(new Ajv2020().validate(schema, JSON.parse(text)), text).toBe(true);
+    const median = waits.slice(1).toSorted((a, b) => a - b)[waits.length >> 1];
+    expect(median).toBeLessThan(limitMs);
     await constraints.close();
   });
 });

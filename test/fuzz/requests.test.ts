@@ -111,7 +111,7 @@ describe('whatever is asked', () => {
     await fc.assert(
       fc.asyncProperty(completion, async (body) => {
         await checkAnswer(await complete(body));
-        expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+        expect(engine.inFlight).toEqual({ waiting: 0, running: 0, cacheUsage: 0 });
       }),
       SETTINGS,
     );
@@ -134,7 +134,7 @@ describe('whatever is asked', () => {
       fc.asyncProperty(conversation, said, async (body, answer) => {
         spoken = answer;
         await checkAnswer(await chat(body));
-        expect(engine.inFlight).toEqual({ waiting: 0, running: 0 });
+        expect(engine.inFlight).toEqual({ waiting: 0, running: 0, cacheUsage: 0 });
       }),
       SETTINGS,
     );

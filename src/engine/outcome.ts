@@ -1,5 +1,5 @@
 // What a step did to the sequences it ran.
-import { noMask, noToken } from '../policy/policy.ts';
+import { lateMask, noMask, noToken } from '../policy/policy.ts';
 import { type StepBatch, tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason } from './messages.ts';
 import { append, type Sequence, type Vocabulary } from './sequence.ts';
@@ -8,7 +8,7 @@ export interface Outcome {
   readonly sequence: Sequence;
   /** How many of its tokens were in the cache before the step. */
   readonly start: number;
-  /** The answer token it gained; null while its prompt is part-way, and for a token that ended it. */
+  /** The answer token it gained; null while its prompt is part-way, where its mask was late, and for a token that ended it. */
   readonly token: number | null;
   /** Set when this was its last step. */
   readonly finish: EngineFinishReason | null;
@@ -49,6 +49,10 @@ function advance(
     // Its last token may have run without padding, which is not how others would run it.
     sequence.past -= 1;
     return { ...outcome, finish: 'length' };
+  }
+  if (token === lateMask) {
+    sequence.past -= 1;
+    return outcome;
   }
   if (token === noMask) return { ...outcome, finish: 'unmasked' };
   if (token === noToken) return { ...outcome, finish: 'dead_end' };

@@ -12,10 +12,15 @@ import { uniform } from './uniform.ts';
 export const noMask = -2;
 /** Instead of a token, for a row whose mask left none. */
 export const noToken = -3;
+/** Instead of a token, for a row whose mask is not there yet: its last token is to run again. */
+export const lateMask = -4;
+
+/** How long a step waits for masks: everyone in the batch waits with it. */
+const maskPatienceMs = 20;
 
 export interface PolicyStep {
   readonly scores: StepScores;
-  /** By row: the token drawn, −1 when the row still has tokens to run, `noMask` or `noToken`. Valid until the next step. */
+  /** By row: the token drawn, −1 when the row still has tokens to run, `noMask`, `noToken` or `lateMask`. Valid until the next step. */
   readonly tokens: Int32Array;
 }
 
@@ -58,9 +63,11 @@ export class Policy {
   step(batch: StepBatch<PolicyRow>): PolicyStep {
     const scores = this.#graph.run(batch);
     const tokens = this.#tokens;
+    const untilMs = performance.now() + maskPatienceMs;
     for (const [index, row] of batch.rows.entries()) {
       const isComplete = row.past + tokensRun(row, batch.width) === row.length;
-      tokens[index] = isComplete ? this.#draw(scores, lastScored(batch, row, index), row) : -1;
+      const position = lastScored(batch, row, index);
+      tokens[index] = isComplete ? this.#draw(scores, position, row, untilMs) : -1;
     }
     return { scores, tokens };
   }
@@ -69,16 +76,16 @@ export class Policy {
     this.#release();
   }
 
-  #draw(scores: StepScores, position: number, row: PolicyRow): number {
-    return row.mask !== null || row.edits?.isActive === true
-      ? this.#drawEdited(scores, position, row)
-      : scores.draw(position, row);
+  #draw(scores: StepScores, position: number, row: PolicyRow, untilMs: number): number {
+    if (row.mask === null && row.edits?.isActive !== true) return scores.draw(position, row);
+    const mask = row.mask?.wait(row.drawn, untilMs) ?? 'ready';
+    if (mask !== 'ready') return mask === 'late' ? lateMask : noMask;
+    return this.#drawEdited(scores, position, row);
   }
 
   /** From a copy of the scores: what is reported of them stays as it was. */
   #drawEdited(scores: StepScores, position: number, row: PolicyRow): number {
     const { sampling, drawn, edits, mask } = row;
-    if (mask !== null && !mask.wait(drawn)) return noMask;
     const edited = this.#edited;
     scores.copyScores(position, edited);
     if (edits?.isActive === true) edits.apply(edited, scores.logNormalizer(position));

@@ -22,7 +22,7 @@ const NEVER = -(2 ** 31);
 /** Of one answer. */
 export interface SharedMask {
   readonly board: SharedArrayBuffer;
-  /** How long the engine waits for the next mask; everyone in the batch waits with it. */
+  /** How long a mask may take once it is wanted. */
   readonly timeoutMs: number;
   /** Rung whenever any answer has a new token. */
   readonly doorbell: SharedArrayBuffer;
@@ -75,11 +75,15 @@ export class MaskWriter {
   }
 }
 
+/** `late`: ask again; `never`: it is closed, or has taken too long. */
+export type MaskState = 'ready' | 'late' | 'never';
+
 /** The engine's side. */
 export class TokenMask {
   readonly #words: Int32Array;
   readonly #doorbell: Int32Array;
   readonly #timeoutMs: number;
+  #missedSinceMs: number | null = null;
 
   constructor({ board, doorbell, timeoutMs }: SharedMask) {
     this.#words = new Int32Array(board);
@@ -95,21 +99,25 @@ export class TokenMask {
     Atomics.notify(this.#doorbell, 0);
   }
 
-  /** Blocks until there is the mask that follows `count` tokens; false if there will be none. */
-  wait(count: number): boolean {
+  /** Blocks until there is the mask that follows `count` tokens, but not beyond `untilMs` (of `performance.now()`). */
+  wait(count: number, untilMs: number): MaskState {
     const words = this.#words;
-    if (Atomics.load(words, VERSION) === count) return Atomics.load(words, STATUS) === OPEN;
-    const deadlineMs = performance.now() + this.#timeoutMs;
     for (;;) {
-      if (Atomics.load(words, STATUS) !== OPEN) return false;
+      if (Atomics.load(words, STATUS) !== OPEN) return 'never';
       const version = Atomics.load(words, VERSION);
-      if (version === count) return true;
-      const leftMs = deadlineMs - performance.now();
-      if (leftMs <= 0) {
-        Atomics.compareExchange(words, STATUS, OPEN, LATE);
-        return false;
+      if (version === count) {
+        this.#missedSinceMs = null;
+        return 'ready';
       }
-      Atomics.wait(words, VERSION, version, leftMs);
+      const nowMs = performance.now();
+      this.#missedSinceMs ??= nowMs;
+      const deadlineMs = this.#missedSinceMs + this.#timeoutMs;
+      if (nowMs >= deadlineMs) {
+        Atomics.compareExchange(words, STATUS, OPEN, LATE);
+        return 'never';
+      }
+      if (nowMs >= untilMs) return 'late';
+      Atomics.wait(words, VERSION, version, Math.min(untilMs, deadlineMs) - nowMs);
     }
   }
 

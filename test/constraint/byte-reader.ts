@@ -52,7 +52,8 @@ export async function acceptsBytes(
 }
 
 function allows(mask: TokenMask, count: number, token: number): boolean {
-  if (!mask.wait(count)) throw new Error('the mask never came');
+  if (mask.wait(count, Number.POSITIVE_INFINITY) !== 'ready')
+    throw new Error('the mask never came');
   const scores = new Float32Array(BYTES.tokens.length);
   return mask.apply(scores) !== -1 && (scores[token] ?? 0) > reservedScore;
 }

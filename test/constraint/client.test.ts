@@ -30,11 +30,11 @@ describe('constraints', () => {
     );
     const text = await open(constraints, DIGITS);
     const mask = new TokenMask(text.mask);
-    expect(mask.wait(0)).toBe(true);
+    expect(mask.wait(0, Number.POSITIVE_INFINITY)).toBe('ready');
     expect([workers.length, openTexts]).toEqual([2, 1]);
     await Promise.all(workers.map((worker) => worker.terminate()));
     mask.record(20, 1);
-    expect(mask.wait(1)).toBe(false);
+    expect(mask.wait(1, Number.POSITIVE_INFINITY)).toBe('never');
     text.release();
     text.release();
     expect(openTexts).toBe(0);
@@ -54,7 +54,7 @@ describe('constraints', () => {
     }
     const mask = new TokenMask(running.mask);
     mask.record(CHARACTERS.tokens.indexOf('7'), 1);
-    expect(mask.wait(1)).toBe(true);
+    expect(mask.wait(1, Number.POSITIVE_INFINITY)).toBe('ready');
     running.release();
     await constraints.close();
   });
@@ -65,7 +65,7 @@ describe('constraints', () => {
     const [text] = await constraints.open(DIGITS, 1, 'it', controller.signal);
     if (text === undefined) throw new Error('no text');
     controller.abort();
-    expect(new TokenMask(text.mask).wait(0)).toBe(false);
+    expect(new TokenMask(text.mask).wait(0, Number.POSITIVE_INFINITY)).toBe('never');
     await expect(constraints.open(DIGITS, 1, 'it', controller.signal)).rejects.toMatchObject({
       code: 'request_cancelled',
     });

@@ -76,7 +76,8 @@ async function write(
   let written = '';
   for (let count = 0; ; count += 1) {
     const start = performance.now();
-    if (!mask.wait(count)) throw new Error('the mask never came');
+    if (mask.wait(count, Number.POSITIVE_INFINITY) !== 'ready')
+      throw new Error('the mask never came');
     waits.push(performance.now() - start);
     scores.fill(0);
     mask.apply(scores);

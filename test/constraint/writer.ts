@@ -54,7 +54,8 @@ export async function writeText(
   let written = '';
   try {
     for (let count = 0; count < maxTokens; count += 1) {
-      if (!mask.wait(count)) throw new Error('the mask never came');
+      if (mask.wait(count, Number.POSITIVE_INFINITY) !== 'ready')
+        throw new Error('the mask never came');
       scores.fill(0);
       if (mask.apply(scores) === -1) throw new Error(`nothing may follow ${written}`);
       const allowed = [...scores.keys()].filter((id) => (scores[id] ?? 0) > reservedScore);

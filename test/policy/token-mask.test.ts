@@ -7,6 +7,8 @@ import {
   wasLate,
 } from '../../src/policy/token-mask.ts';
 
+const NO_END = Number.POSITIVE_INFINITY;
+
 function shared(timeoutMs: number) {
   const board = createBoard(40);
   return { board, doorbell: new SharedArrayBuffer(4), timeoutMs };
@@ -17,7 +19,7 @@ describe('TokenMask', () => {
     const mask = shared(0);
     new MaskWriter(mask.board).publish(Int32Array.of(1 << 3, 1 << 1));
     const engine = new TokenMask(mask);
-    expect(engine.wait(0)).toBe(true);
+    expect(engine.wait(0, NO_END)).toBe('ready');
     const scores = new Float32Array(40).fill(1);
     expect(engine.apply(scores)).toBe(3);
     expect([...scores.keys()].filter((id) => scores[id] === 1)).toEqual([3, 33]);
@@ -25,7 +27,24 @@ describe('TokenMask', () => {
 
   it('gives up on a mask that does not come in time, and says so', () => {
     const mask = shared(1);
-    expect(new TokenMask(mask).wait(0)).toBe(false);
+    expect(new TokenMask(mask).wait(0, NO_END)).toBe('never');
+    expect(wasLate(mask.board)).toBe(true);
+  });
+
+  it('is asked again for a mask that is not there yet', () => {
+    const mask = shared(60_000);
+    const engine = new TokenMask(mask);
+    expect(engine.wait(0, 0)).toBe('late');
+    expect(wasLate(mask.board)).toBe(false);
+    new MaskWriter(mask.board).publish(Int32Array.of(-1, -1));
+    expect(engine.wait(0, 0)).toBe('ready');
+  });
+
+  it('gives up on a mask that has been asked for again and again for too long', () => {
+    const mask = shared(5);
+    const engine = new TokenMask(mask);
+    const startMs = performance.now();
+    while (engine.wait(0, 0) === 'late') expect(performance.now() - startMs).toBeLessThan(5000);
     expect(wasLate(mask.board)).toBe(true);
   });
 
@@ -35,7 +54,7 @@ describe('TokenMask', () => {
     const seen = Atomics.load(words, 0);
     closeBoard(mask.board);
     expect(Atomics.wait(words, 0, seen, 0)).toBe('not-equal');
-    expect(new TokenMask(mask).wait(0)).toBe(false);
+    expect(new TokenMask(mask).wait(0, NO_END)).toBe('never');
     expect(wasLate(mask.board)).toBe(false);
   });
 
@@ -48,6 +67,6 @@ describe('TokenMask', () => {
     closeBoard(mask.board);
     expect(writer.takeToken()).toBeNull();
     writer.publish(Int32Array.of(-1, -1));
-    expect(engine.wait(1)).toBe(false);
+    expect(engine.wait(1, NO_END)).toBe('never');
   });
 });

@@ -2,9 +2,9 @@
 // every place of a count, so that a count of hundreds takes it seconds. Here long counts are blocks of one length, all of them
 // one rule, and a rest: as many places whatever the count.
 
-const BLOCK = 32;
+const BLOCK = 16;
 /** What the rest has at least: a block and a long token. */
-const REST = 40;
+const REST = 28;
 /** Counts up to here are left to XGrammar. */
 const LONGEST_PLAIN = BLOCK + REST;
 

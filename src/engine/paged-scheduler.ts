@@ -13,20 +13,12 @@ import type { SequenceRequest } from './messages.ts';
 import { advanceRows, type Outcome } from './outcome.ts';
 import { longestPrefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
 import { reusablePart, willShare } from './reusable-prompt.ts';
-import { createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
+import { createSequence, type Sequence, unscoredTokens } from './sequence.ts';
 import { sharedByBlocks } from './shared-blocks.ts';
-import type { Planner, SlotMove, StepPlan } from './step-plan.ts';
+import type { Planner, PlannerLimits, SlotMove, StepPlan } from './step-plan.ts';
 import { WaitingLine } from './waiting-line.ts';
 
-export interface PagedLimits extends SequenceOptions {
-  /** Rows of a run. */
-  readonly maxSequences: number;
-  /** Most prompt tokens of a run. */
-  readonly prefillChunk: number;
-  /** Most positions one run can score. */
-  readonly maxScored: number;
-  /** Fewest tokens that are worth keeping and reusing; Infinity keeps none. */
-  readonly minReuse: number;
+export interface PagedLimits extends PlannerLimits {
   /** Of the cache: at least as many as the longest sequence takes. */
   readonly blocks: number;
   /** Tokens of a block. */
@@ -215,8 +207,8 @@ export class PagedScheduler implements Planner {
     this.#hasScored = sequence !== undefined && isTurn;
     if (sequence === undefined || !isTurn) return null;
     const { prefillChunk, maxScored } = this.#limits;
-    const { length, past, request } = sequence;
-    const unscored = Math.max(0, (request.scoreFrom ?? 0) - 1 - past);
+    const { length, past } = sequence;
+    const unscored = unscoredTokens(sequence);
     const rows = [sequence];
     if (unscored > 0) {
       return { kind: 'prefill', rows, width: Math.min(unscored, prefillChunk), scoring: 'last' };

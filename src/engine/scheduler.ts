@@ -14,21 +14,10 @@ import { advanceRows, goingOn, type Outcome } from './outcome.ts';
 import { evenAbove, evenBelow, prefillWidth } from './prefill-width.ts';
 import { longestPrefix, type Prefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
 import { reusablePart, willShare } from './reusable-prompt.ts';
-import { createSequence, type Sequence, type SequenceOptions } from './sequence.ts';
+import { createSequence, type Sequence, unscoredTokens } from './sequence.ts';
 import { SlotTable } from './slot-table.ts';
-import type { Planner, StepPlan } from './step-plan.ts';
+import type { Planner, PlannerLimits, StepPlan } from './step-plan.ts';
 import { WaitingLine } from './waiting-line.ts';
-
-export interface SchedulerLimits extends SequenceOptions {
-  /** Slots of the cache. */
-  readonly maxSequences: number;
-  /** Most tokens of one prefill run, padding included; at least 2. */
-  readonly prefillChunk: number;
-  /** Most positions one run can score; at least 2. */
-  readonly maxScored: number;
-  /** Fewest tokens in a slot that are worth keeping and reusing; Infinity keeps none. */
-  readonly minReuse: number;
-}
 
 /** How many of those in line are asked what they could use before a cache goes. */
 const lookahead = 8;
@@ -36,7 +25,7 @@ const lookahead = 8;
 type Run = Omit<StepPlan, 'moves' | 'admitted' | 'preempted'>;
 
 export class Scheduler implements Planner {
-  readonly #limits: SchedulerLimits;
+  readonly #limits: PlannerLimits;
   readonly #slots: SlotTable;
   readonly #waiting = new WaitingLine();
   #prefilling: readonly Sequence[] = [];
@@ -45,7 +34,7 @@ export class Scheduler implements Planner {
   /** Tokens prefilled since the last decode, padding included. */
   #prefilled = 0;
 
-  constructor(limits: SchedulerLimits) {
+  constructor(limits: PlannerLimits) {
     this.#limits = limits;
     this.#slots = new SlotTable(limits.maxSequences);
   }
@@ -243,9 +232,4 @@ export class Scheduler implements Planner {
     if (shareableTokens(sequence) >= this.#limits.minReuse) this.#slots.retire(sequence);
     else this.#slots.release(sequence);
   }
-}
-
-/** Tokens to run before the first of those that score the prompt. */
-function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
-  return scoreFrom === null ? 0 : Math.max(0, scoreFrom - 1 - past);
 }

@@ -83,6 +83,11 @@ export function append(
   return null;
 }
 
+/** Tokens to run before the first of those that score the prompt. */
+export function unscoredTokens({ request: { scoreFrom }, past }: Sequence): number {
+  return scoreFrom === null ? 0 : Math.max(0, scoreFrom - 1 - past);
+}
+
 function endingTokens(
   { ignoreEos, stopTokenIds }: SequenceRequest,
   { eosTokenIds }: Vocabulary,

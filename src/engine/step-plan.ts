@@ -2,7 +2,7 @@
 import type { StepBatch } from '../policy/step-batch.ts';
 import type { SequenceRequest } from './messages.ts';
 import type { Outcome } from './outcome.ts';
-import type { Sequence } from './sequence.ts';
+import type { Sequence, SequenceOptions } from './sequence.ts';
 
 /**
  * Before the run: slot `to` takes the first `tokens` tokens of slot `from`; in a swap, slot `from` those of `to` as well.
@@ -23,6 +23,17 @@ export interface StepPlan extends StepBatch<Sequence> {
   readonly admitted: readonly Sequence[];
   /** Sequences that lost their places for it. */
   readonly preempted: readonly Sequence[];
+}
+
+export interface PlannerLimits extends SequenceOptions {
+  /** Rows of a run, and with slots how many there are. */
+  readonly maxSequences: number;
+  /** Most prompt tokens of a run, padding included; at least 2. */
+  readonly prefillChunk: number;
+  /** Most positions one run can score; at least 2. */
+  readonly maxScored: number;
+  /** Fewest tokens that are worth keeping and reusing; Infinity keeps none. */
+  readonly minReuse: number;
 }
 
 /** Pure: it knows no clock, no model and no thread. Between `plan` and `commit` or `fail` nothing else is called. */

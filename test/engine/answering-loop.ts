@@ -2,11 +2,12 @@
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { SequenceEvent, SequenceRequest, StepReport } from '../../src/engine/messages.ts';
 import { PagedScheduler } from '../../src/engine/paged-scheduler.ts';
-import { Scheduler, type SchedulerLimits } from '../../src/engine/scheduler.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
+import type { PlannerLimits } from '../../src/engine/step-plan.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 
 interface Limits
-  extends Pick<SchedulerLimits, 'maxSequences' | 'prefillChunk' | 'minReuse' | 'sharesAnswers'> {
+  extends Pick<PlannerLimits, 'maxSequences' | 'prefillChunk' | 'minReuse' | 'sharesAnswers'> {
   /** Of a policy with a paged cache: all it has, or fewer. */
   readonly blocks?: number;
 }

@@ -5,15 +5,8 @@ import { type PagedLimits, PagedScheduler } from '../../src/engine/paged-schedul
 import type { StepPlan } from '../../src/engine/step-plan.ts';
 import { tokensRun } from '../../src/policy/step-batch.ts';
 import { BlockModel } from './block-model.ts';
-import { sequenceRequest } from './inputs.ts';
-import {
-  type Action,
-  action,
-  eosTokenId,
-  longestPrompt,
-  type Submission,
-  tokenAfter,
-} from './stories.ts';
+import { type Action, action, eosTokenId, longestPrompt, tokenAfter } from './stories.ts';
+import { StoryClients } from './story-clients.ts';
 
 const longest = longestPrompt + 11;
 
@@ -35,10 +28,8 @@ class Interleaving {
   readonly #limits: PagedLimits;
   readonly #scheduler: PagedScheduler;
   readonly #blocks: BlockModel;
-  readonly #unfinished = new Map<number, number[]>();
+  readonly #clients = new StoryClients();
   readonly #started = new Set<number>();
-  readonly #transcripts: (readonly number[])[] = [[]];
-  #nextId = 0;
 
   constructor(bounds: PagedLimits) {
     this.#limits = bounds;
@@ -50,11 +41,11 @@ class Interleaving {
   run(actions: readonly Action[]): number {
     let preempted = 0;
     for (const next of actions) {
-      if (next.kind === 'submit') this.#submit(next);
+      if (next.kind === 'submit') this.#scheduler.submit(this.#clients.ask(next));
       else if (next.kind === 'cancel') this.#cancel(next.id);
       else preempted += this.#step(next.fails);
     }
-    for (let round = 0; this.#unfinished.size > 0; round++) {
+    for (let round = 0; this.#clients.unfinished.size > 0; round++) {
       expect(round, 'steps to finish what is left').toBeLessThan(5000);
       preempted += this.#step(false);
     }
@@ -64,31 +55,19 @@ class Interleaving {
     return preempted;
   }
 
-  #submit({ from, kept, added, scored, beta, ...request }: Submission): void {
-    const id = this.#nextId++;
-    const known = this.#transcripts[from % this.#transcripts.length] ?? [];
-    const keptTokens = Math.floor((known.length * kept) / 16);
-    const promptIds = [...known.slice(0, keptTokens), ...added].slice(0, longestPrompt);
-    const scoreFrom = scored === null ? null : 1 + (scored % promptIds.length);
-    this.#transcripts.push(promptIds);
-    this.#unfinished.set(id, []);
-    const policy = { extraction: 'kl', beta, q: 'probability' } as const;
-    this.#scheduler.submit(sequenceRequest(id, { ...request, promptIds, scoreFrom, policy }));
-  }
-
   #cancel(id: number): void {
-    expect(this.#scheduler.cancel(id)).toBe(this.#unfinished.delete(id));
+    expect(this.#scheduler.cancel(id)).toBe(this.#clients.leave(id));
   }
 
   #step(fails: boolean): number {
     const plan = this.#scheduler.plan();
     if (!plan) {
-      expect(this.#unfinished.size, 'sequences left without a plan').toBe(0);
+      expect(this.#clients.unfinished.size, 'sequences left without a plan').toBe(0);
       return 0;
     }
     this.#checkPlan(plan);
     this.#blocks.move(plan);
-    if (fails) for (const { request } of this.#scheduler.fail(plan)) this.#finish(request.id);
+    if (fails) this.#clients.lose(this.#scheduler.fail(plan));
     else {
       this.#blocks.run(plan);
       this.#commit(plan);
@@ -98,19 +77,7 @@ class Interleaving {
 
   #commit(plan: StepPlan): void {
     const drawn = plan.rows.map(({ request, length }) => tokenAfter(request.id, length));
-    for (const { sequence, token, finish } of this.#scheduler.commit(plan, drawn)) {
-      const { id, maxTokens, promptIds } = sequence.request;
-      const answer = this.#unfinished.get(id);
-      if (!answer) throw new Error(`sequence ${id} ran after its end`);
-      if (token !== null) {
-        expect(token).toBe(tokenAfter(id, promptIds.length + answer.length));
-        answer.push(token);
-      }
-      if (finish === 'length') expect(answer.length).toBe(maxTokens);
-      if (finish === null) continue;
-      this.#transcripts.push([...promptIds, ...answer]);
-      this.#finish(id);
-    }
+    this.#clients.hear(this.#scheduler.commit(plan, drawn));
   }
 
   #checkPlan({ kind, rows, width, scoring, admitted }: StepPlan): void {
@@ -123,7 +90,7 @@ class Interleaving {
     expect(prefilled, 'a chunk').toBeLessThanOrEqual(prefillChunk);
     if (kind === 'decode') expect([width, prefilled]).toEqual([1, 0]);
     for (const { request, past, drawn } of rows) {
-      expect(this.#unfinished.has(request.id)).toBe(true);
+      expect(this.#clients.unfinished.has(request.id)).toBe(true);
       const { scoreFrom } = request;
       if (scoreFrom === null || drawn > 0) continue;
       expect(rows.length).toBe(1);
@@ -137,11 +104,6 @@ class Interleaving {
       expect(this.#started.has(request.id), `${request.id} starts twice`).toBe(false);
       this.#started.add(request.id);
     }
-  }
-
-  /** Exactly once. */
-  #finish(id: number): void {
-    expect(this.#unfinished.delete(id), `sequence ${id} finishes`).toBe(true);
   }
 }
 

@@ -1,20 +1,13 @@
 // Random arrivals, cancellations and failures against everything the scheduler promises; a failure shrinks to a short story.
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { Scheduler, type SchedulerLimits } from '../../src/engine/scheduler.ts';
-import type { StepPlan } from '../../src/engine/step-plan.ts';
-import { sequenceRequest } from './inputs.ts';
+import { Scheduler } from '../../src/engine/scheduler.ts';
+import type { PlannerLimits, StepPlan } from '../../src/engine/step-plan.ts';
 import { SlotModel } from './slot-model.ts';
-import {
-  type Action,
-  action,
-  eosTokenId,
-  longestPrompt,
-  type Submission,
-  tokenAfter,
-} from './stories.ts';
+import { type Action, action, eosTokenId, type Submission, tokenAfter } from './stories.ts';
+import { StoryClients } from './story-clients.ts';
 
-const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
+const limits: fc.Arbitrary<PlannerLimits> = fc.record({
   maxSequences: fc.integer({ min: 1, max: 5 }),
   prefillChunk: fc.integer({ min: 2, max: 12 }),
   maxScored: fc.integer({ min: 5, max: 8 }),
@@ -25,19 +18,16 @@ const limits: fc.Arbitrary<SchedulerLimits> = fc.record({
 });
 
 class Interleaving {
-  readonly #limits: SchedulerLimits;
+  readonly #limits: PlannerLimits;
   readonly #scheduler: Scheduler;
   readonly #slots: SlotModel;
-  readonly #unfinished = new Map<number, number[]>();
+  readonly #clients = new StoryClients();
   readonly #priorities = new Map<number, number>();
   readonly #started = new Set<number>();
-  /** What clients know: prompts with their answers so far, to go on from. */
-  readonly #transcripts: (readonly number[])[] = [[]];
   /** Tokens prefilled since the last decode. */
   #prefilled = 0;
-  #nextId = 0;
 
-  constructor(bounds: SchedulerLimits) {
+  constructor(bounds: PlannerLimits) {
     this.#limits = bounds;
     this.#slots = new SlotModel(bounds.maxSequences, bounds.sharesAnswers);
     this.#scheduler = new Scheduler(bounds);
@@ -49,7 +39,7 @@ class Interleaving {
       else if (next.kind === 'cancel') this.#cancel(next.id);
       else this.#step(next.fails);
     }
-    for (let round = 0; this.#unfinished.size > 0; round++) {
+    for (let round = 0; this.#clients.unfinished.size > 0; round++) {
       expect(round, 'steps to finish what is left').toBeLessThan(5000);
       this.#step(false);
     }
@@ -57,34 +47,27 @@ class Interleaving {
     expect([this.#scheduler.running, this.#scheduler.waiting]).toEqual([0, 0]);
   }
 
-  #submit({ from, kept, added, scored, beta, ...request }: Submission): void {
-    const id = this.#nextId++;
-    const known = this.#transcripts[from % this.#transcripts.length] ?? [];
-    const keptTokens = Math.floor((known.length * kept) / 16);
-    const promptIds = [...known.slice(0, keptTokens), ...added].slice(0, longestPrompt);
-    const scoreFrom = scored === null ? null : 1 + (scored % promptIds.length);
-    this.#transcripts.push(promptIds);
-    this.#priorities.set(id, request.priority);
-    this.#unfinished.set(id, []);
-    const policy = { extraction: 'kl', beta, q: 'probability' } as const;
-    this.#scheduler.submit(sequenceRequest(id, { ...request, promptIds, scoreFrom, policy }));
+  #submit(submission: Submission): void {
+    const request = this.#clients.ask(submission);
+    this.#priorities.set(request.id, request.priority);
+    this.#scheduler.submit(request);
   }
 
   #cancel(id: number): void {
-    expect(this.#scheduler.cancel(id)).toBe(this.#unfinished.delete(id));
+    expect(this.#scheduler.cancel(id)).toBe(this.#clients.leave(id));
   }
 
   #step(fails: boolean): void {
     const plan = this.#scheduler.plan();
     if (!plan) {
-      expect(this.#unfinished.size, 'sequences left without a plan').toBe(0);
+      expect(this.#clients.unfinished.size, 'sequences left without a plan').toBe(0);
       return;
     }
     this.#checkPlan(plan);
     this.#slots.move(plan);
     if (fails) {
       this.#slots.fail(plan);
-      for (const { request } of this.#scheduler.fail(plan)) this.#finish(request.id);
+      this.#clients.lose(this.#scheduler.fail(plan));
       return;
     }
     this.#slots.run(plan);
@@ -93,27 +76,14 @@ class Interleaving {
 
   #commit(plan: StepPlan): void {
     const drawn = plan.rows.map(({ request, length }) => tokenAfter(request.id, length));
-    for (const { sequence, token, finish } of this.#scheduler.commit(plan, drawn)) {
-      const { id, maxTokens, promptIds } = sequence.request;
-      const answer = this.#unfinished.get(id);
-      if (!answer) throw new Error(`sequence ${id} ran after its end`);
-      if (token !== null) {
-        expect(token).toBe(tokenAfter(id, promptIds.length + answer.length));
-        answer.push(token);
-      }
-      expect(answer.length).toBeLessThanOrEqual(maxTokens);
-      if (finish === 'length') expect(answer.length).toBe(maxTokens);
-      if (finish === null) continue;
-      this.#transcripts.push([...promptIds, ...answer]);
-      this.#finish(id);
-    }
+    this.#clients.hear(this.#scheduler.commit(plan, drawn));
   }
 
   #checkPlan(plan: StepPlan): void {
     const { kind, firstSlot, rows, width } = plan;
     expect(firstSlot + rows.length).toBeLessThanOrEqual(this.#limits.maxSequences);
     expect(new Set(rows).size, 'a row twice').toBe(rows.length);
-    for (const { request } of rows) expect(this.#unfinished.has(request.id)).toBe(true);
+    for (const { request } of rows) expect(this.#clients.unfinished.has(request.id)).toBe(true);
     this.#checkAdmitted(plan);
     if (kind === 'prefill') this.#checkPrefill(plan);
     else expect([firstSlot, width, plan.scoring]).toEqual([0, 1, 'last']);
@@ -152,7 +122,7 @@ class Interleaving {
       if (cached > 0) expect(cached).toBeGreaterThanOrEqual(this.#limits.minReuse);
       if (needsValue) expect(valuePast).toBe(past);
       this.#started.add(request.id);
-      for (const id of this.#unfinished.keys()) {
+      for (const id of this.#clients.unfinished.keys()) {
         if (this.#claim(id) >= this.#claim(request.id)) continue;
         expect(this.#started.has(id), `${request.id} overtakes ${id}`).toBe(true);
       }
@@ -162,11 +132,6 @@ class Interleaving {
   /** By priority, then arrival. */
   #claim(id: number): number {
     return (this.#priorities.get(id) ?? Number.NaN) * 1e6 + id;
-  }
-
-  /** Exactly once. */
-  #finish(id: number): void {
-    expect(this.#unfinished.delete(id), `sequence ${id} finishes`).toBe(true);
   }
 }
 

@@ -3,8 +3,8 @@
 // Promises of every plan:
 // - a decode runs the first slots of the cache, without a gap: whoever is in the way changes places before the run;
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
-// - callers take turns, and of each priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all,
-//   and with tokens in the cache a sequence is prefilled alone;
+// - callers take turns, and of each priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all
+//   with little padding, and with tokens in the cache a sequence is prefilled alone;
 // - between two decodes no more than a chunk is prefilled, in as many runs as that takes;
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
@@ -21,6 +21,9 @@ import { WaitingLine } from './waiting-line.ts';
 
 /** How many of those in line are asked what they could use before a cache goes. */
 const lookahead = 8;
+
+/** Tokens that take as long as a run takes whatever it runs: to pad by more than a run of its own would cost is no gain. */
+const mostPadding = 16;
 
 type Run = Omit<StepPlan, 'moves' | 'admitted' | 'preempted'>;
 
@@ -150,10 +153,13 @@ export class Scheduler implements Planner {
     let width = 0;
     for (const next of this.#waiting) {
       if (group.length === this.#free || this.#couldReuse(next, group)) break;
-      width = Math.max(width, evenAbove(next.length));
-      const fitsOneRun = (group.length + 1) * width <= budget && next.request.scoreFrom === null;
-      if (group.length > 0 && !fitsOneRun) break;
+      const wider = Math.max(width, evenAbove(next.length));
+      const tokens = (group.length + 1) * wider;
+      const padding = tokens - group.length * width - evenAbove(next.length);
+      const fitsOneRun = tokens <= budget && next.request.scoreFrom === null;
+      if (group.length > 0 && (!fitsOneRun || padding > mostPadding)) break;
       group.push(next);
+      width = wider;
       if (!fitsOneRun) break;
     }
     return group;

@@ -9,7 +9,7 @@ import { StoryClients } from './story-clients.ts';
 
 const limits: fc.Arbitrary<PlannerLimits> = fc.record({
   maxSequences: fc.integer({ min: 1, max: 5 }),
-  prefillChunk: fc.integer({ min: 2, max: 12 }),
+  prefillChunk: fc.oneof(fc.integer({ min: 2, max: 12 }), fc.integer({ min: 64, max: 128 })),
   maxScored: fc.integer({ min: 5, max: 8 }),
   minReuse: fc.constantFrom(1, 2, 5, Number.POSITIVE_INFINITY),
   sharesAnswers: fc.boolean(),
@@ -106,6 +106,9 @@ class Interleaving {
       if (scoring === 'every') expect(width).toBeLessThanOrEqual(this.#limits.maxScored);
     }
     if (rows.some(({ past }) => past > 0)) expect(rows.length).toBe(1);
+    const own = rows.reduce((sum, { length, past }) => sum + Math.min(width, length - past), 0);
+    const padding = rows.length * width - own;
+    expect(padding, 'padding').toBeLessThanOrEqual(16 * (rows.length - 1) + rows.length);
     const decoding = this.#scheduler.running - rows.length;
     if (decoding === 0) return;
     const stalled = this.#prefilled + rows.length * width;

@@ -67,6 +67,28 @@ describe('Scheduler', () => {
     expect(mustPlan(scheduler)).toMatchObject({ rows: { length: 2 }, width: 4 });
   });
 
+  it('leaves a prompt to a run of its own where the others would be padded by more than that costs', () => {
+    const groups = (lengths: readonly number[]) => {
+      const scheduler = new Scheduler({ ...limits, maxSequences: 8, prefillChunk: 512 });
+      for (const [id, length] of lengths.entries()) {
+        scheduler.submit(sequenceRequest(id, { promptIds: promptOf(length) }));
+      }
+      const runs: number[] = [];
+      for (let plan = scheduler.plan(); plan?.kind === 'prefill'; plan = scheduler.plan()) {
+        runs.push(plan.rows.length);
+        scheduler.commit(
+          plan,
+          plan.rows.map(() => token),
+        );
+      }
+      return runs;
+    };
+    expect(groups([32, 32, 30, 16, 38])).toEqual([4, 1]);
+    expect(groups([100, 2, 2, 2])).toEqual([1, 3]);
+    expect(groups([2, 2, 2, 100])).toEqual([3, 1]);
+    expect(groups([4, 20, 28])).toEqual([3]);
+  });
+
   it('runs a long prompt in chunks and decodes the others between two of them', () => {
     const scheduler = new Scheduler(limits);
     scheduler.submit(sequenceRequest(0, { promptIds: promptOf(2), maxTokens: 20 }));

@@ -31,10 +31,12 @@ export interface Engine {
    * returned, when they would not fit the queue now or their caller has no tokens left, and `invalid_request` when they
    * never would. Streams come back in the order of `inputs`; each ends after exactly one finish event.
    * Aborting `signal` cancels every one of them; leaving one stream's loop early cancels that one alone.
+   * `promptTokens` is what the prompts cost their caller, who does not pay twice for what they share; left out, all of them.
    */
   generate(
     inputs: readonly SequenceInput[],
     signal: AbortSignal,
+    promptTokens?: number,
   ): readonly AsyncIterable<SequenceEvent>[];
   /** Calls `listener` after every step of the model; returns how to stop listening. */
   onStep(listener: (report: StepReport) => void): () => void;

@@ -41,14 +41,17 @@ export class Gate {
     this.#nowMs = nowMs;
   }
 
-  /** All of a request's sequences or none; throws `queue_full` or `quota_exceeded`, `invalid_request` where waiting is no help. */
-  enter(inputs: readonly SequenceInput[]): Visit {
+  /**
+   * All of a request's sequences or none; throws `queue_full` or `quota_exceeded`, `invalid_request` where waiting is no help.
+   * The caller is charged `promptTokens`, or else every prompt.
+   */
+  enter(inputs: readonly SequenceInput[], promptTokens?: number): Visit {
     const nowMs = this.#nowMs();
     const caller = inputs[0]?.caller ?? null;
     const tokens = inputs.reduce((sum, { promptIds }) => sum + promptIds.length, 0);
     this.#checkQueue(inputs.length, tokens, nowMs);
     this.#tokenQuota.check(caller, nowMs);
-    this.#tokenQuota.spend(caller, distinctPromptTokens(inputs));
+    this.#tokenQuota.spend(caller, promptTokens ?? tokens);
     this.#inFlight += inputs.length;
     this.#waitingTokens += tokens;
     this.#rate.record(nowMs, this.#inFlight);
@@ -105,10 +108,4 @@ export class Gate {
   #waitMs(nowMs: number, count: number): number {
     return Math.min(this.#limits.maxRequestMs, this.#rate.waitMs(nowMs, count));
   }
-}
-
-/** The answers to one prompt share its ids. */
-function distinctPromptTokens(inputs: readonly SequenceInput[]): number {
-  const prompts = new Set(inputs.map(({ promptIds }) => promptIds));
-  return [...prompts].reduce((sum, { length }) => sum + length, 0);
 }

@@ -66,10 +66,14 @@ export class WorkerEngine implements Engine {
     return { waiting: size - running, running, cacheUsage };
   }
 
-  generate(inputs: readonly SequenceInput[], signal: AbortSignal): readonly SequenceStream[] {
+  generate(
+    inputs: readonly SequenceInput[],
+    signal: AbortSignal,
+    promptTokens?: number,
+  ): readonly SequenceStream[] {
     this.#checkOpen();
     for (const input of inputs) checkInput(input, this.model, this.manifest);
-    const visit = this.#gate.enter(inputs);
+    const visit = this.#gate.enter(inputs, promptTokens);
 
     const requests = inputs.map((input) => ({ ...input, id: this.#nextId++ }));
     const cancelAll = (): void => {

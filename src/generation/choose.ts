@@ -110,10 +110,5 @@ function describe(
   tokens: readonly ScoredToken[],
   { details }: GenerationRequest,
 ): ChoiceDelta['tokens'] {
-  let offset = 0;
-  return tokens.map(({ tokenId, text, logprob, models, kl }) => {
-    const textOffset = offset;
-    offset += [...text].length;
-    return { tokenId, text, textOffset, logprob, top: [], models: details ? models : null, kl };
-  });
+  return tokens.map((token) => ({ ...token, top: [], models: details ? token.models : null }));
 }

@@ -96,6 +96,7 @@ export function createGenerator(
     const streams = engine.generate(
       answers.map(({ input }, index) => ({ ...input, mask: texts[index]?.mask ?? null })),
       AbortSignal.any([signal, leaving.signal]),
+      promptTokens,
     );
     const { beta } = policy;
     observer.generationStarted({

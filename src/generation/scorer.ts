@@ -8,10 +8,11 @@ import { untilAborted } from '../until-aborted.ts';
 import { encodePrompt } from './context-length.ts';
 import { continuationIds } from './continuation-ids.ts';
 import { failureOf } from './decode-choice.ts';
+import { Detokenizer } from './detokenizer.ts';
 import type { GenerationObserver } from './observer.ts';
 import { resolvePolicy } from './policy-parameters.ts';
 import type { GenerationRequest, ModelsView, Prompt, RatedText, Usage } from './request.ts';
-import { describeRating } from './token-logprobs.ts';
+import { describeRating, textOffsets } from './token-logprobs.ts';
 import type { TextTokenizer } from './tokenizer.ts';
 import { checkVocabulary } from './vocabulary.ts';
 
@@ -28,6 +29,8 @@ export interface ScoredToken extends RatedText {
   readonly models: ModelsView;
   /** KL(π̂ ‖ π_φ) of the position in nats. */
   readonly kl: number;
+  /** Where in its continuation it begins, in code points. */
+  readonly textOffset: number;
 }
 
 export interface Scoring {
@@ -71,22 +74,25 @@ export function createScorer(
       return scoredInput(request, policy, promptIds, ids);
     });
     const inputs = await untilAborted(Promise.all(scored), signal);
-    const leaving = new AbortController();
-    const streams = engine.generate(inputs, AbortSignal.any([signal, leaving.signal]));
     const promptTokens = inputs.reduce(
       (sum, input) => sum + input.promptIds.length - promptIds.length,
       promptIds.length,
     );
+    const leaving = new AbortController();
+    const left = AbortSignal.any([signal, leaving.signal]);
+    const streams = engine.generate(inputs, left, promptTokens);
     observer.generationStarted({ promptTokens, beta: policy.beta });
     try {
       const read = await Promise.all(streams.map((events) => readScores(events, signal)));
-      const continuations = read.map(({ positions }) =>
-        positions.map((position) => {
+      const continuations = read.map(({ positions }) => {
+        const ids = positions.map(({ tokenId }) => tokenId);
+        const offsets = textOffsets(new Detokenizer(tokenizer, promptIds, 'kept'), ids);
+        return positions.map((position, index) => {
           const { models, ...rated } = describeRating({ tokenizer, supportThreshold }, position);
           assert(models !== null, 'details were asked for');
-          return { ...rated, models, kl: position.kl };
-        }),
-      );
+          return { ...rated, models, kl: position.kl, textOffset: offsets[index] ?? 0 };
+        });
+      });
       // What the first continuation found is what was there before.
       const cachedTokens = read[0]?.cachedTokens ?? 0;
       const usage = { promptTokens, cachedTokens, completionTokens: 0 };

@@ -31,17 +31,24 @@ export function describePrompt(
   topCount: number,
 ): GeneratedToken[] {
   const { tokenizer, special } = voice;
-  const detokenizer = new Detokenizer(tokenizer, [], special);
+  const offsets = textOffsets(new Detokenizer(tokenizer, [], special), promptIds);
   const unrated = { logprob: null, top: null, models: null, kl: null };
-  let textOffset = 0;
   return promptIds.map((tokenId, index) => {
     const position = positions[index - 1];
-    const token =
-      position === undefined
-        ? { tokenId, text: tokenizer.tokenText(tokenId), textOffset, ...unrated }
-        : describeToken(voice, position, textOffset, topCount);
-    textOffset += [...detokenizer.push(tokenId)].length;
-    return token;
+    const textOffset = offsets[index] ?? 0;
+    return position === undefined
+      ? { tokenId, text: tokenizer.tokenText(tokenId), textOffset, ...unrated }
+      : describeToken(voice, position, textOffset, topCount);
+  });
+}
+
+/** Where each token's text begins, in code points: a character of several tokens begins with the first of them. */
+export function textOffsets(detokenizer: Detokenizer, ids: readonly number[]): number[] {
+  let offset = 0;
+  return ids.map((id) => {
+    const start = offset;
+    offset += [...detokenizer.push(id)].length;
+    return start;
   });
 }
 

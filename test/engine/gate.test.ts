@@ -95,7 +95,7 @@ describe('Gate', () => {
   it('lets a caller use its tokens a minute, whichever policy it uses, and tells when it has some again', () => {
     const quota = new TokenQuota(60);
     const { gate, enter } = gateWith({ queueTokens: 1e9 }, quota);
-    const visit = enter(2, 'a', 50);
+    const visit = enter(1, 'a', 50);
     for (let count = 0; count < 30; count += 1) gate.token(visit);
     const other = gateWith({}, quota);
     const { code, message, retryAfterMs } = other.refusal(1, 'a');
@@ -109,6 +109,17 @@ describe('Gate', () => {
     expect(other.refusal(1, 'a').code).toBe('quota_exceeded');
     other.clock.nowMs += 1100;
     other.enter(1, 'a');
+  });
+
+  it('charges a caller once for what its prompts share', () => {
+    const quota = new TokenQuota(60);
+    const { gate, refusal } = gateWith({ queueTokens: 1e9 }, quota);
+    const promptIds = Array.from({ length: 50 }, () => 4);
+    const inputs = [0, 1].map(() => sequenceInput({ caller: 'a', promptIds }));
+    gate.enter(inputs, 55);
+    gate.enter(inputs.slice(1), 4);
+    gate.enter(inputs.slice(1), 2);
+    expect(refusal(1, 'a').code).toBe('quota_exceeded');
   });
 
   it('is where it began once everyone has left, whatever happened', () => {

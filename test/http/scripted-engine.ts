@@ -14,6 +14,8 @@ export interface ScriptedAnswer {
 export interface ScriptedEngine {
   readonly engine: Engine;
   readonly submitted: SequenceInput[];
+  /** Tokens that callers were charged for prompts, request by request. */
+  readonly charged: (number | undefined)[];
   /** Sequences that ended because they were left or their signal was aborted. */
   readonly cancelled: () => number;
 }
@@ -30,6 +32,7 @@ export function scriptedEngine(
   maxLength = MAX_LENGTH,
 ): ScriptedEngine {
   const submitted: SequenceInput[] = [];
+  const charged: (number | undefined)[] = [];
   let cancelled = 0;
   let running = 0;
 
@@ -86,7 +89,8 @@ export function scriptedEngine(
     get inFlight() {
       return { waiting: 0, running, cacheUsage: running / 4 };
     },
-    generate(inputs, signal) {
+    generate(inputs, signal, promptTokens) {
+      charged.push(promptTokens);
       if (running + inputs.length > queueLimit) {
         throw new ServerError('queue_full', 'The queue is full.');
       }
@@ -104,7 +108,7 @@ export function scriptedEngine(
     ping: () => Promise.resolve(true),
     close: () => Promise.resolve(),
   };
-  return { engine, submitted, cancelled: () => cancelled };
+  return { engine, submitted, charged, cancelled: () => cancelled };
 }
 
 function tokenEvent(tokenizer: LocalTokenizer, text: string, input: SequenceInput): SequenceEvent {

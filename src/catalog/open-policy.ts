@@ -69,6 +69,7 @@ export async function openPolicy(options: OpenPolicyOptions): Promise<ServedPoli
       scorer: createScorer(engine, tokenizer, observer),
       chat: createChat(generator, tokenizer, {
         ...{ template, toolParser, stopStrings, maxPromptChars, templateLimits, formatLimits },
+        maxLength: engine.model.maxLength,
       }),
       close: async () => {
         await Promise.all([engine.close(), constraints.close(), tokenizer.close()]);

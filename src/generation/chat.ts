@@ -7,6 +7,7 @@ import type { TemplateLimits } from './bounded-interpreter.ts';
 import type { ChatTemplate } from './chat-template.ts';
 import { type Constraint, type TextFormat, toTextFormat } from './constraint.ts';
 import type { Conversation } from './conversation.ts';
+import { fitConversation } from './fit-conversation.ts';
 import type { Generation, Generator } from './generator.ts';
 import { type AnswerPiece, readAnswers, type ToolReading } from './read-answers.ts';
 import type { GenerationRequest } from './request.ts';
@@ -20,6 +21,8 @@ export interface ChatRequest
   readonly conversation: Conversation;
   /** Put around what the template makes what the tokenizer puts around texts. */
   readonly addsSpecialTokens: boolean;
+  /** Leave out the oldest turns of a conversation that does not fit. */
+  readonly dropsOldestTurns: boolean;
   /** Whether an answer may call more than one tool. */
   readonly parallelToolCalls: boolean;
   /** A call that must be: of any tool (`true`), or of the one named. */
@@ -56,6 +59,8 @@ export interface ChatOptions {
   /** Strings that end every answer, beside the request's. */
   readonly stopStrings: readonly string[];
   readonly maxPromptChars: number;
+  /** Of prompt and answer, in tokens. */
+  readonly maxLength: number;
   readonly templateLimits: TemplateLimits;
   readonly formatLimits: FormatLimits;
 }
@@ -63,8 +68,10 @@ export interface ChatOptions {
 export function createChat(
   generator: Generator,
   tokenizer: TextTokenizer,
-  { template, toolParser, stopStrings, maxPromptChars, templateLimits, formatLimits }: ChatOptions,
+  options: ChatOptions,
 ): Chat {
+  const { template, toolParser, stopStrings, maxPromptChars, maxLength } = options;
+  const { templateLimits, formatLimits } = options;
   const format = toolCallFormat(template, toolParser);
 
   async function encode(
@@ -81,11 +88,15 @@ export function createChat(
   async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
     const { conversation, parallelToolCalls, forcedCall, strictTools, echo, ...generation } =
       request;
+    const { dropsOldestTurns, addsSpecialTokens, maxTokens } = request;
     if (template === null) throw withoutTemplate();
     const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
     const tools = toolReading(conversation, onlyOneCall, format);
     const constraint = withCalls(request, onlyOneCall, format, formatLimits);
-    const ids = await encode(conversation, request.addsSpecialTokens, signal);
+    const encodeRest = (rest: Conversation) => encode(rest, addsSpecialTokens, signal);
+    const ids = dropsOldestTurns
+      ? await fitConversation(conversation, encodeRest, maxLength - (maxTokens ?? 1))
+      : await encodeRest(conversation);
     const { deltas, ...rest } = await generator.start(
       {
         ...generation,

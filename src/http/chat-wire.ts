@@ -27,6 +27,7 @@ export function toChatRequest(body: ChatBody, limits: Limits, caller: string | n
     truncatePromptTokens: body.truncate_prompt_tokens ?? null,
     promptLogprobs: body.prompt_logprobs ?? null,
     echo: body.echo ?? false,
+    dropsOldestTurns: false,
     parallelToolCalls: body.parallel_tool_calls ?? true,
     ...toToolUse(toolChoice(body.tool_choice), functions),
     choicesPerPrompt: body.n ?? 1,

@@ -4,6 +4,7 @@ import type { z } from 'zod';
 import { ServerError } from '../errors.ts';
 import { exceededLimit } from './json-size.ts';
 import type { Limits } from './limits.ts';
+import { UNSAID } from './schema/read-field.ts';
 
 /** A schema's levels are two or three of these each; the deepest schema that is taken has 32. */
 const MAX_NESTING = 128;
@@ -21,7 +22,7 @@ export async function readBody<Body extends object>(
 ): Promise<CheckedBody<Body>> {
   refuseEncodings(request);
   const value = parseJson(await readText(request), limits.maxBodyValues);
-  const result = schema.safeParse(value, { error: () => 'is not valid' });
+  const result = schema.safeParse(value, UNSAID);
   if (!result.success) throw describeProblem(result.error, value);
   return { body: result.data, ignoredFields: unknownFields(value, result.data) };
 }

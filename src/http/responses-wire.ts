@@ -28,6 +28,7 @@ export function toResponsesRequest(
       addsGenerationPrompt: true,
       variables: body.chat_template_kwargs ?? {},
     },
+    dropsOldestTurns: body.truncation === 'auto',
     parallelToolCalls: body.parallel_tool_calls ?? true,
     ...toToolUse(body.tool_choice ?? 'auto', functions),
     addsSpecialTokens: false,
@@ -118,7 +119,7 @@ export function toResponse(body: ResponsesBody, policy: ResponseObject['qsft']):
     tools: body.tools ?? [],
     top_logprobs: body.top_logprobs ?? 0,
     top_p: body.top_p ?? 1,
-    truncation: 'disabled',
+    truncation: body.truncation ?? 'disabled',
     usage: null,
     qsft: policy,
   };

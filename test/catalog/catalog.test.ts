@@ -58,6 +58,7 @@ function world(
       toolParser: 'none',
       stopStrings: [],
       maxPromptChars: 1,
+      maxLength: 64,
       templateLimits: TEMPLATE_LIMITS,
       formatLimits: FORMAT_LIMITS,
     } as const;

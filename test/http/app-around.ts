@@ -36,6 +36,7 @@ export function appAround(engine: Engine, around: Around): Hono<AppEnv> {
     toolParser: 'auto',
     stopStrings: [],
     maxPromptChars: limits.maxPromptChars,
+    maxLength: engine.model.maxLength,
     templateLimits: TEMPLATE_LIMITS,
     formatLimits: FORMAT_LIMITS,
     ...around.chat,

@@ -11,7 +11,7 @@ describe('how much a conversation may have', () => {
       { messages: [user, user] },
       'messages must be a list of 1 to 1 entries',
     ],
-    ['/v1/responses', { input: [user, user] }, 'input must be a string or a list of 1 to 1 items'],
+    ['/v1/responses', { input: [user, user] }, 'input must be a list of 1 to 1 entries'],
     [
       '/v1/chat/completions',
       { messages: [user], tools: [WEATHER, WEATHER] },
@@ -31,5 +31,21 @@ describe('how much a conversation may have', () => {
     expect(await response.json()).toMatchObject({
       error: { message: expect.stringContaining(message) },
     });
+  });
+  it('does not matter to how a body of nothing but mistakes is refused', async () => {
+    const { app: large } = chatApp(['Yes'], {
+      limits: { maxBodyBytes: 1_000_000, maxBodyValues: 1_000_000 },
+    });
+    const calls = Array.from({ length: 70_000 }, () => ({}));
+    for (const message of [
+      { role: 'assistant', content: 'x', tool_calls: calls },
+      { role: 'user', content: calls },
+    ]) {
+      const response = await large.request('/v1/chat/completions', {
+        method: 'POST',
+        body: JSON.stringify({ model: 'tiny', messages: [message] }),
+      });
+      expect(response.status).toBe(400);
+    }
   });
 });

@@ -9,6 +9,9 @@ import { type ChatApp, chatApp, said, WEATHER, WEATHER_CALL } from './chat-app.t
 
 const TOOL = { type: 'function', ...WEATHER.function, strict: true };
 
+/** As a client may send it. */
+const PROTO = JSON.parse('{"__proto__":"x"}');
+
 async function respond({ app }: ChatApp, body: object): Promise<Response> {
   return app.request('/v1/responses', {
     method: 'POST',
@@ -217,7 +220,14 @@ describe('POST /v1/responses', () => {
     [{ previous_response_id: 'resp_1' }, 'previous_response_id', /nothing is stored/],
     [{ conversation: 'c' }, 'conversation', /nothing is stored/],
     [{ background: true }, 'background', /false/],
-    [{ truncation: 'auto' }, 'truncation', /not cut/],
+    [{ truncation: 'last' }, 'truncation', /one of auto, disabled/],
+    [{ metadata: PROTO }, 'metadata', /not have the key "__proto__"/],
+    [{ chat_template_kwargs: PROTO }, 'chat_template_kwargs', /not have the key "__proto__"/],
+    [
+      { tools: [{ type: 'function', name: 'f', parameters: PROTO }] },
+      'tools[0].parameters',
+      /not have the key "__proto__"/,
+    ],
     [{ tools: [{ type: 'web_search' }] }, 'tools[0].type', /no tools of its own/],
     [{ tools: [], tool_choice: 'required' }, 'tool_choice', /there are no tools/],
     [{ text: { format: { type: 'json_schema' } } }, 'text.format.schema', /is required/],
@@ -228,5 +238,59 @@ describe('POST /v1/responses', () => {
     expect(response.status).toBe(400);
     const { error } = (await response.json()) as { error: { param: string; message: string } };
     expect(error).toMatchObject({ param, message: expect.stringMatching(message) });
+  });
+  describe('with truncation: auto', () => {
+    const turn = (name: string, length: number) => [
+      { role: 'user', content: `${name}?${'x'.repeat(length)}` },
+      { role: 'assistant', content: name },
+    ];
+    const input = [
+      { role: 'developer', content: 'Be kind.' },
+      ...['a', 'b', 'c', 'd'].flatMap((name) => turn(name, 500)),
+      { type: 'function_call', name: 'f', arguments: '{}', call_id: '1' },
+      { type: 'function_call_output', call_id: '1', output: 'ok' },
+      { role: 'user', content: 'Now?' },
+    ];
+    const auto = { input, instructions: 'Answer.', truncation: 'auto' };
+
+    it('leaves out as many of the oldest turns as it must', async () => {
+      for (const [maxLength, kept] of [
+        [4096, 'abcd'],
+        [1800, 'bcd'],
+        [1300, 'cd'],
+        [800, 'd'],
+        [200, ''],
+      ] as const) {
+        const app = chatApp(['Yes'], { maxLength });
+        const body = await whole(app, auto);
+        expect(body).toMatchObject({ status: 'completed', truncation: 'auto' });
+        const [prompt = ''] = app.prompts();
+        expect([...prompt.matchAll(/\[user\](.)\?/g)].map(([, name]) => name).join('')).toBe(kept);
+        expect(prompt).toMatch(/^\[system\]Answer\.\n\[system\]Be kind\.\n\[user\]/);
+        expect(prompt).toMatch(/\[user\]Now\?\n\[assistant\]$/);
+      }
+    });
+
+    it('leaves room for the answer that is asked for', async () => {
+      const app = chatApp(['Yes'], { maxLength: 1800 });
+      await whole(app, { ...auto, max_output_tokens: 600 });
+      expect(app.prompts()[0]).not.toContain('b?');
+      expect(app.prompts()[0]).toContain('c?');
+    });
+
+    it('takes a conversation that is too long for its template too', async () => {
+      const app = chatApp(['Yes'], { limits: { maxPromptChars: 1300 } });
+      await whole(app, auto);
+      expect(app.prompts()[0]).not.toContain('b?');
+      expect(app.prompts()[0]).toContain('c?');
+    });
+
+    it('refuses what does not fit even so', async () => {
+      const response = await respond(chatApp(['Yes'], { maxLength: 20 }), auto);
+      expect(response.status).toBe(400);
+      expect(await response.json()).toMatchObject({
+        error: { code: 'context_length_exceeded', param: 'input' },
+      });
+    });
   });
 });

@@ -1,6 +1,7 @@
 // How an answer is drawn again, where it ends and how it is sent: what every generating route takes.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField, textOrListField } from './collections.ts';
 import { booleanField, integerField, wellFormed } from './fields.ts';
 
 export interface AnswerFields {
@@ -17,13 +18,11 @@ export function seedField() {
 export function stopField({ maxStopStrings, maxStopChars }: Limits) {
   const rule = `must be a string or a list of at most ${maxStopStrings} strings, each of 1 to ${maxStopChars} characters`;
   const stopString = wellFormed(z.string(rule).min(1, rule).max(maxStopChars, rule));
-  return z
-    .union([stopString, z.array(stopString).max(maxStopStrings)], rule)
-    .nullish()
-    .meta({
-      description:
-        'Strings that end an answer; they are cut from its text unless `include_stop_str_in_output`.',
-    });
+  const list = listField(stopString, { max: maxStopStrings, kind: rule });
+  return textOrListField(stopString, list, rule).nullish().meta({
+    description:
+      'Strings that end an answer; they are cut from its text unless `include_stop_str_in_output`.',
+  });
 }
 
 export function streamFields() {

@@ -3,6 +3,7 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
+import { listField } from './collections.ts';
 import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import { conversationFields, findConversationProblem } from './conversation-fields.ts';
 import {
@@ -67,8 +68,7 @@ export function chatRequestSchema(limits: Limits) {
       function_call: absentField('use tool_choice'),
       audio: absentField(),
       web_search_options: absentField(),
-      modalities: z
-        .array(z.literal('text', 'must be "text"'), 'must be a list')
+      modalities: listField(z.literal('text', 'must be "text"'), { kind: 'must be a list' })
         .nullish()
         .meta({ description: 'Only text.' }),
       ...unusedFields(),

@@ -3,21 +3,23 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField, streamFields } from './answer-fields.ts';
+import { listField } from './collections.ts';
 import { findProblem } from './completion-rules.ts';
 import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import {
   absentField,
   booleanField,
-  ILL_FORMED,
   integerField,
-  isIllFormed,
   MAX_INT32,
   modelField,
   textField,
+  wellFormed,
 } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
+import { fieldReadBy, type Reading, readBy } from './read-field.ts';
 import { samplingFields } from './sampling-fields.ts';
 import { tokenFields } from './token-fields.ts';
+import { tokenIdsField } from './token-ids.ts';
 
 export type CompletionBody = z.infer<ReturnType<typeof completionRequestSchema>>;
 
@@ -72,36 +74,42 @@ export function completionRequestSchema(limits: Limits) {
     });
 }
 
-function promptSchema(limits: Limits) {
-  const tokenId = integerField(0, MAX_INT32);
-  const tokenIds = z.array(tokenId).min(1, 'must not be empty');
-  return z
-    .union(
-      [z.string(), z.array(z.string()).min(1), tokenIds, z.array(tokenIds).min(1)],
-      'must be a string, a list of strings, a list of token ids or a list of such lists, none of them empty',
-    )
-    .refine((prompt) => promptLength(prompt) <= limits.maxPromptChars, {
-      error: `must be at most ${limits.maxPromptChars} characters or token ids in all`,
-    })
-    .refine(
-      (prompt) => !promptList(prompt).some((item) => typeof item === 'string' && isIllFormed(item)),
-      { error: ILL_FORMED },
-    )
-    .meta({ description: 'Text to continue, as a string or as token ids; or several of them.' });
+function promptSchema({ maxPromptChars, maxN }: Limits) {
+  const kind =
+    'must be a string, a list of strings, a list of token ids or a list of such lists, none of them empty';
+  const several = { min: 1, max: maxN, kind, length: `must make at most ${maxN} answers` };
+  const text = wellFormed(textField());
+  const texts = listField(text, several);
+  const ids = tokenIdsField({ min: 1, kind: 'must be a list of token ids, not empty' });
+  const idLists = listField(ids, several);
+  return fieldReadBy(z.union([text, texts, ids, idLists]), (given): Reading<Prompts> => {
+    if (lengthOf(given) > maxPromptChars) {
+      return { problem: `must be at most ${maxPromptChars} characters or token ids in all` };
+    }
+    if (typeof given === 'string') return readBy(text, given);
+    if (!Array.isArray(given) || given.length === 0) return { problem: kind };
+    // The first entry tells which of them it is meant to be.
+    const [first] = given;
+    if (typeof first === 'string') return readBy(texts, given);
+    return typeof first === 'number' ? readBy(ids, given) : readBy(idLists, given);
+  }).meta({ description: 'Text to continue, as a string or as token ids; or several of them.' });
 }
 
 type Prompts = string | readonly string[] | readonly number[] | readonly (readonly number[])[];
 
 /** A list of numbers is one prompt; every other list is one prompt an entry. */
-export function promptList(prompt: Prompts): readonly (string | readonly number[])[] {
-  if (typeof prompt === 'string') return [prompt];
-  return isTokenIds(prompt) ? [prompt] : (prompt as readonly (string | readonly number[])[]);
+export function promptList(prompts: Prompts): readonly (string | readonly number[])[] {
+  if (typeof prompts === 'string') return [prompts];
+  return isTokenIds(prompts) ? [prompts] : (prompts as readonly (string | readonly number[])[]);
 }
 
-function isTokenIds(prompt: Exclude<Prompts, string>): prompt is readonly number[] {
-  return typeof prompt[0] === 'number';
+function isTokenIds(prompts: Exclude<Prompts, string>): prompts is readonly number[] {
+  return typeof prompts[0] === 'number';
 }
 
-function promptLength(prompt: Prompts): number {
-  return promptList(prompt).reduce((sum, item) => sum + item.length, 0);
+/** Of a text, of a list of ids, or of the entries of a list together. */
+function lengthOf(given: unknown): number {
+  if (typeof given === 'string') return given.length;
+  if (!Array.isArray(given)) return 1;
+  return given.reduce((sum, item) => sum + (Array.isArray(item) ? item.length : lengthOf(item)), 0);
 }

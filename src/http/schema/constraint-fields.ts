@@ -1,6 +1,7 @@
 // Fields that say what an answer's text must be.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField } from './collections.ts';
 import {
   absentField,
   booleanField,
@@ -67,10 +68,12 @@ function structuredOutputsField(limits: Limits) {
 }
 
 function candidatesField({ maxN, maxPromptChars }: Limits) {
-  return z
-    .array(wellFormed(boundedTextField(1, maxPromptChars)), 'must be a list of texts')
-    .min(1, 'must have at least 1 text')
-    .max(maxN, `must have at most ${maxN} texts`)
+  return listField(wellFormed(boundedTextField(1, maxPromptChars)), {
+    min: 1,
+    max: maxN,
+    length: `must have 1 to ${maxN} texts`,
+    kind: 'must be a list of texts',
+  })
     .refine((texts) => new Set(texts).size === texts.length, { error: 'must not repeat a text' })
     .refine((texts) => texts.reduce((sum, { length }) => sum + length, 0) <= maxPromptChars, {
       error: `must have at most ${maxPromptChars} characters in all`,

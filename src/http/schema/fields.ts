@@ -2,6 +2,8 @@
 // refusal reads the same: the field, its limit, the value given.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { readObject } from './collections.ts';
+import { fieldReadBy } from './read-field.ts';
 
 const LONE_SURROGATE = /\p{Surrogate}/u;
 
@@ -90,9 +92,10 @@ export function absentField(reason = '') {
 /** JSON of any shape, but not so deep that writing it again could fail. */
 export function jsonObjectField({ maxNesting }: Limits) {
   const rule = `must be an object nested at most ${maxNesting} deep`;
-  return z
-    .record(z.string(), z.unknown(), rule)
-    .refine((value) => isShallow(value, maxNesting), { error: rule });
+  return fieldReadBy(z.record(z.string(), z.unknown()), (given) => {
+    const object = readObject(given, rule);
+    return 'problem' in object || isShallow(object.value, maxNesting) ? object : { problem: rule };
+  });
 }
 
 function isShallow(value: unknown, maxNesting: number): boolean {

@@ -1,6 +1,7 @@
 // The messages of a conversation: content as a string or as parts, of which only text is taken.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField, mapField, textOrListField } from './collections.ts';
 import { booleanField, choiceField, textField, wellFormed } from './fields.ts';
 
 export type ContentValue = z.infer<ReturnType<typeof contentField>>;
@@ -26,7 +27,8 @@ export function contentField(textTypes: readonly string[]) {
         context.addIssue({ code: 'custom', path: ['text'], message: 'must be a string' });
       }
     });
-  return z.union([messageText(), z.array(part)], 'must be a string or a list of parts');
+  const kind = 'must be a string or a list of parts';
+  return textOrListField(messageText(), listField(part, { kind }), kind);
 }
 
 /** The parts' texts, a line each. */
@@ -40,8 +42,8 @@ export function messageText() {
 }
 
 export function messageList<T extends z.ZodType>(item: T, { maxMessages }: Limits) {
-  const rule = `must be a list of 1 to ${maxMessages} entries`;
-  return z.array(item, rule).min(1, rule).max(maxMessages, rule);
+  const kind = `must be a list of 1 to ${maxMessages} entries`;
+  return listField(item, { min: 1, max: maxMessages, kind });
 }
 
 export function messageSchema() {
@@ -53,16 +55,14 @@ export function messageSchema() {
         name: textField().nullish(),
         reasoning_content: messageText().nullish(),
         refusal: messageText().nullish(),
-        tool_calls: z
-          .array(
-            z.object({
-              id: textField(),
-              type: z.literal('function', 'must be "function"'),
-              function: z.object({ name: textField(), arguments: messageText() }),
-            }),
-            'must be a list of calls',
-          )
-          .nullish(),
+        tool_calls: listField(
+          z.object({
+            id: textField(),
+            type: z.literal('function', 'must be "function"'),
+            function: z.object({ name: textField(), arguments: messageText() }),
+          }),
+          { kind: 'must be a list of calls' },
+        ).nullish(),
         tool_call_id: textField().nullish(),
         function_call: z.null('is not supported; use tool_calls').optional(),
         audio: z.null('is not supported; leave it out').optional(),
@@ -99,8 +99,7 @@ export function templateVariablesField({ maxTemplateVariables }: Limits) {
     [z.string().max(256), z.number(), booleanField()],
     'must be true, false, a number or a string of at most 256 characters',
   );
-  return z
-    .record(z.string(), value, 'must be an object')
+  return mapField(z.string(), value, { max: maxTemplateVariables, kind: 'must be an object' })
     .superRefine((variables, context) => {
       const names = Object.keys(variables);
       const wrong = names.find(
@@ -109,10 +108,6 @@ export function templateVariablesField({ maxTemplateVariables }: Limits) {
       if (wrong !== undefined) {
         const shown = JSON.stringify(wrong.slice(0, 64));
         context.addIssue({ code: 'custom', message: `must not set ${shown}` });
-      }
-      if (names.length > maxTemplateVariables) {
-        const message = `must have at most ${maxTemplateVariables} entries, not ${names.length}`;
-        context.addIssue({ code: 'custom', message });
       }
     })
     .nullish()

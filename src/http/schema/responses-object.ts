@@ -58,7 +58,7 @@ export const responseSchema = z.object({
   tools: z.array(z.record(z.string(), z.unknown())),
   top_logprobs: z.int(),
   top_p: z.number(),
-  truncation: z.literal('disabled'),
+  truncation: z.enum(['auto', 'disabled']),
   usage: z
     .object({
       input_tokens: z.int(),

@@ -2,10 +2,12 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { seedField, stopField } from './answer-fields.ts';
+import { listField, mapField, textOrListField } from './collections.ts';
 import { constraintFields, textFormatField } from './constraint-fields.ts';
 import {
   absentField,
   booleanField,
+  choiceField,
   integerField,
   MAX_INT32,
   modelField,
@@ -36,12 +38,11 @@ export type InputItem = z.infer<ReturnType<typeof inputItemSchema>>;
 export function responsesRequestSchema(limits: Limits) {
   return z.object({
     model: modelField(),
-    input: z
-      .union(
-        [messageText(), messageList(inputItemSchema(), limits)],
-        `must be a string or a list of 1 to ${limits.maxMessages} items`,
-      )
-      .meta({ description: 'What the user says, or the conversation so far.' }),
+    input: textOrListField(
+      messageText(),
+      messageList(inputItemSchema(), limits),
+      `must be a string or a list of 1 to ${limits.maxMessages} items`,
+    ).meta({ description: 'What the user says, or the conversation so far.' }),
     instructions: messageText()
       .nullish()
       .meta({ description: 'A system message before the input.' }),
@@ -58,7 +59,7 @@ export function responsesRequestSchema(limits: Limits) {
       description:
         'With `message.output_text.logprobs` in `include`: so many most probable alternatives to each token.',
     }),
-    include: z.array(textField(), 'must be a list of strings').nullish().meta({
+    include: listField(textField(), { kind: 'must be a list of strings' }).nullish().meta({
       description: 'Of what it may name, message.output_text.logprobs is known.',
     }),
     tools: toolsField(
@@ -79,14 +80,17 @@ export function responsesRequestSchema(limits: Limits) {
         'must be an object',
       )
       .nullish(),
-    metadata: z
-      .record(z.string().max(64), z.string().max(512), 'must be an object of strings')
+    metadata: mapField(z.string().max(64), z.string().max(512), {
+      max: 16,
+      kind: 'must be an object of strings',
+    })
       .nullish()
       .meta({ description: 'Comes back with the answer.' }),
-    truncation: z
-      .literal('disabled', 'must be "disabled": a conversation is not cut')
-      .nullish()
-      .meta({ description: 'Only disabled.' }),
+    truncation: choiceField(['auto', 'disabled']).nullish().meta({
+      description:
+        'auto: of a conversation that does not fit, the oldest turns are left out until the rest does, with `max_output_tokens` where that is given. What the system says before the first of them, and the last turn, stay.',
+      default: 'disabled',
+    }),
     background: z
       .literal(false, `must be false: ${STATELESS}`)
       .nullish()

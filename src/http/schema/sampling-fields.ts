@@ -1,6 +1,7 @@
 // How a request's tokens are drawn, in the order in which the fields act, and which tokens end an answer.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField, mapField } from './collections.ts';
 import {
   booleanField,
   boundedTextField,
@@ -10,6 +11,7 @@ import {
   numberField,
   positiveField,
 } from './fields.ts';
+import { tokenIdsField } from './token-ids.ts';
 
 const MAX_REPETITION_PENALTY = 100;
 const TOKEN_ID = /^(0|[1-9][0-9]{0,9})$/;
@@ -40,13 +42,10 @@ export function samplingFields(limits: Limits) {
         'Until the answer has so many tokens, none is drawn that would end it: no end of sequence and none of `stop_token_ids`. Stop strings end it all the same.',
       default: 0,
     }),
-    allowed_token_ids: tokenIdsField(limits)
-      .min(1, 'must have at least 1 token id')
-      .nullish()
-      .meta({
-        description:
-          "Only these are drawn; an end of sequence that is not among them is not. Left out: all of the policy's.",
-      }),
+    allowed_token_ids: idsField(limits, 1).nullish().meta({
+      description:
+        "Only these are drawn; an end of sequence that is not among them is not. Left out: all of the policy's.",
+    }),
     bad_words: badWordsField(limits).nullish().meta({
       description:
         'Texts that an answer must not have, as the tokens that spell them, with and without a space before: their last token is not drawn behind the others, unless no other is left.',
@@ -71,7 +70,7 @@ export function samplingFields(limits: Limits) {
         'Sample from the tokens that are at least this share as probable as the most probable one.',
       default: 0,
     }),
-    stop_token_ids: tokenIdsField(limits)
+    stop_token_ids: idsField(limits)
       .nullish()
       .meta({ description: 'Tokens that end an answer; they are no part of it.' }),
     include_stop_str_in_output: booleanField().nullish().meta({
@@ -90,32 +89,37 @@ export function samplingFields(limits: Limits) {
   };
 }
 
-function tokenIdsField({ maxTokenIds }: Limits) {
-  return z
-    .array(integerField(0, MAX_INT32), 'must be a list of token ids')
-    .max(maxTokenIds, `must have at most ${maxTokenIds} token ids`);
+function idsField({ maxTokenIds }: Limits, min = 0) {
+  return tokenIdsField({
+    min,
+    max: maxTokenIds,
+    length:
+      min === 0
+        ? `must have at most ${maxTokenIds} token ids`
+        : `must have ${min} to ${maxTokenIds} token ids`,
+    kind: 'must be a list of token ids',
+  });
 }
 
 function badWordsField({ maxTokenIds, maxStopChars }: Limits) {
-  return z
-    .array(boundedTextField(1, maxStopChars), 'must be a list of strings')
-    .max(maxTokenIds, `must have at most ${maxTokenIds} strings`);
+  return listField(boundedTextField(1, maxStopChars), {
+    max: maxTokenIds,
+    length: `must have at most ${maxTokenIds} strings`,
+    kind: 'must be a list of strings',
+  });
 }
 
 function logitBiasField({ maxTokenIds }: Limits) {
-  return z
-    .record(z.string(), numberField(-100, 100), 'must be an object')
+  return mapField(z.string(), numberField(-100, 100), {
+    max: maxTokenIds,
+    entries: 'tokens',
+    kind: 'must be an object',
+  })
     .meta({ propertyNames: { type: 'string', pattern: TOKEN_ID.source } })
     .superRefine((biases, context) => {
-      const keys = Object.keys(biases);
-      const wrong = keys.find((key) => !TOKEN_ID.test(key));
-      if (wrong !== undefined) {
-        const shown = JSON.stringify(wrong.slice(0, 60));
-        context.addIssue({ code: 'custom', message: `must have token ids as keys, not ${shown}` });
-      }
-      if (keys.length > maxTokenIds) {
-        const message = `must have at most ${maxTokenIds} tokens, not ${keys.length}`;
-        context.addIssue({ code: 'custom', message });
-      }
+      const wrong = Object.keys(biases).find((key) => !TOKEN_ID.test(key));
+      if (wrong === undefined) return;
+      const shown = JSON.stringify(wrong.slice(0, 60));
+      context.addIssue({ code: 'custom', message: `must have token ids as keys, not ${shown}` });
     });
 }

@@ -1,22 +1,25 @@
 // POST /v1/score: continuations of one prompt, and what the policy thinks of each.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField, textOrListField } from './collections.ts';
 import { modelsViewSchema, policySchema, usageSchema } from './completion-response.ts';
-import { integerField, MAX_INT32, modelField, strictField, wellFormed } from './fields.ts';
+import { modelField, strictField, wellFormed } from './fields.ts';
 import { policyFields } from './policy-fields.ts';
+import { tokenIdsField } from './token-ids.ts';
 
 export function scoreRequestSchema(limits: Limits) {
   const { maxN, maxPromptChars } = limits;
   return strictField({
     model: modelField(),
-    prompt: textOrIds().meta({
+    prompt: textOrIds(limits).meta({
       description: 'What the continuations have in common; it is run once.',
     }),
-    continuations: z
-      .array(textOrIds(), 'must be a list of texts or lists of token ids')
-      .min(1, 'must have at least 1 continuation')
-      .max(maxN, `must have at most ${maxN} continuations`)
-      .meta({ description: "Their tokens follow the prompt's and are not merged with them." }),
+    continuations: listField(textOrIds(limits), {
+      min: 1,
+      max: maxN,
+      length: `must have 1 to ${maxN} continuations`,
+      kind: 'must be a list of texts or lists of token ids',
+    }).meta({ description: "Their tokens follow the prompt's and are not merged with them." }),
     ...policyFields(limits),
   }).superRefine(({ prompt, continuations }, context) => {
     const length = [prompt, ...continuations].reduce((sum, text) => sum + text.length, 0);
@@ -26,10 +29,11 @@ export function scoreRequestSchema(limits: Limits) {
   });
 }
 
-function textOrIds() {
-  const rule = 'must be a text or a list of token ids, not empty';
+function textOrIds({ maxPromptChars: max }: Limits) {
+  const rule = `must be a text or a list of 1 to ${max} token ids, not empty`;
   const text = wellFormed(z.string(rule).min(1, rule));
-  return z.union([text, z.array(integerField(0, MAX_INT32)).min(1, rule)], rule);
+  const ids = tokenIdsField({ min: 1, max, kind: rule });
+  return textOrListField(text, ids, rule);
 }
 
 export const scoreResponseSchema = z.object({

@@ -2,7 +2,8 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { conversationFields, findConversationProblem } from './conversation-fields.ts';
-import { booleanField, integerField, MAX_INT32, textField, wellFormed } from './fields.ts';
+import { booleanField, textField, wellFormed } from './fields.ts';
+import { tokenIdsField } from './token-ids.ts';
 
 const model = textField()
   .nullish()
@@ -42,9 +43,11 @@ export function tokenizeRequestSchema(limits: Limits) {
 export function detokenizeRequestSchema({ maxPromptChars }: Limits) {
   return z.object({
     model,
-    tokens: z
-      .array(integerField(0, MAX_INT32), 'must be a list of token ids')
-      .max(maxPromptChars, `must have at most ${maxPromptChars} token ids`),
+    tokens: tokenIdsField({
+      max: maxPromptChars,
+      length: `must have at most ${maxPromptChars} token ids`,
+      kind: 'must be a list of token ids',
+    }),
   });
 }
 

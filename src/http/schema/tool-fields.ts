@@ -1,6 +1,7 @@
 // The tools a request offers, and what it says of their use.
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
+import { listField } from './collections.ts';
 import { booleanField, jsonObjectField, textField } from './fields.ts';
 
 const NAME_RULE = 'must be 1 to 64 letters, digits, underscores or dashes';
@@ -11,10 +12,11 @@ export function toolNameField() {
 
 /** `tool` is how the route writes one. */
 export function toolsField<Tool extends z.ZodType>(tool: Tool, { maxTools }: Limits) {
-  return z
-    .array(tool, 'must be a list of tools')
-    .max(maxTools, `must have at most ${maxTools} tools`)
-    .nullish();
+  return listField(tool, {
+    max: maxTools,
+    length: `must have at most ${maxTools} tools`,
+    kind: 'must be a list of tools',
+  }).nullish();
 }
 
 /** What describes a function. */

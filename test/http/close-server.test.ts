@@ -2,12 +2,24 @@ import { once } from 'node:events';
 import { createServer, get, type IncomingMessage, type Server } from 'node:http';
 import { type AddressInfo, connect, type Socket } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeServer } from '../../src/http/close-server.ts';
 import { createNodeServer } from '../../src/http/node-server.ts';
 import { withDeadline } from '../deadline.ts';
 
 const LONGEST_MS = 4000;
+
+/** On a thread of its own: asks once, when told to, and tells the status or the error. */
+const CLIENT = `
+  const { get } = require('node:http');
+  const { parentPort, workerData } = require('node:worker_threads');
+  const tell = (outcome) => parentPort.postMessage(outcome);
+  parentPort.once('message', () => {
+    get({ ...workerData, host: '127.0.0.1', agent: false }, ({ statusCode }) => tell(statusCode))
+      .on('error', ({ code }) => tell(code));
+  });
+`;
 
 const releases: (() => void)[] = [];
 afterEach(() => {
@@ -74,6 +86,21 @@ describe('closing a server', () => {
     expect(server.listening).toBe(false);
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
     expect(String(await withDeadline('the answer', answer))).toMatch(/^HTTP\/1\.1 503 /);
+    await withDeadline('the server to close', closed);
+  });
+
+  it('answers who came while it was too busy to notice', async () => {
+    const server = refusing();
+    const port = await listening(server);
+    const client = new Worker(CLIENT, { eval: true, workerData: { port } });
+    releases.push(() => void client.terminate());
+    await once(client, 'online');
+    const outcome = once(client, 'message');
+    const closed = closeServer(server);
+    // The client comes at once, and the time of quiet is over before anyone can see it.
+    client.postMessage('connect');
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    expect(await withDeadline('the answer', outcome)).toEqual([503]);
     await withDeadline('the server to close', closed);
   });
 

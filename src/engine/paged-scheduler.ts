@@ -11,10 +11,10 @@
 import { BlockPool, type PagedPrefix } from './block-pool.ts';
 import type { SequenceRequest } from './messages.ts';
 import { advanceRows, type Outcome } from './outcome.ts';
-import { longestPrefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
-import { reusablePart, willShare } from './reusable-prompt.ts';
+import { longestPrefix, type PrefixMatch, type Prompt, shareableTokens } from './prefix-index.ts';
+import { reusablePart } from './reusable-prompt.ts';
 import { createSequence, type Sequence, unscoredTokens } from './sequence.ts';
-import { sharedByBlocks } from './shared-blocks.ts';
+import { type SharedTokens, sharedByBlocks } from './shared-blocks.ts';
 import type { Planner, PlannerLimits, SlotMove, StepPlan } from './step-plan.ts';
 import { WaitingLine } from './waiting-line.ts';
 
@@ -38,6 +38,8 @@ export class PagedScheduler implements Planner {
   #admitted: Sequence[] = [];
   #moves: SlotMove[] = [];
   #preempted: Sequence[] = [];
+  /** Who was last to find too few blocks, and how many it takes: until there are, nobody searches again for what it shares. */
+  #lacking: { readonly sequence: Sequence; readonly blocks: number } | null = null;
   /** The last run was of a prompt that is scored. */
   #hasScored = false;
 
@@ -151,15 +153,19 @@ export class PagedScheduler implements Planner {
 
   /** Gives a sequence blocks for all its tokens, of which the first may be others' too; false if it has to wait. */
   #enter(sequence: Sequence): boolean {
-    const match = this.#match(sequence);
-    if (this.#sharesSoon(sequence, match?.tokens ?? 0)) return false;
+    if (this.#lacking?.sequence === sequence && !this.#hasRoom(this.#lacking.blocks)) return false;
+    const prompt = reusablePart(sequence);
+    const compare = sharedByBlocks(prompt, this.#pool.blockSize);
+    const match = this.#match(prompt, compare);
     const shared = match?.tokens ?? 0;
+    if (this.#sharesSoon(prompt, shared, compare)) return false;
     const whole = Math.floor(shared / this.#pool.blockSize);
     const common = match?.holder.blocks.slice(0, whole) ?? [];
     const missing = this.#pool.blocksFor(sequence.length) - whole;
+    const { available } = this.#pool;
     this.#pool.share(common);
-    // Those that run will want one more each: who comes in must not be what they take it from.
-    if (missing + this.#running.length > this.#pool.available) {
+    if (!this.#hasRoom(missing)) {
+      this.#lacking = { sequence, blocks: missing + available - this.#pool.available };
       this.#pool.giveBack(common);
       return false;
     }
@@ -168,6 +174,11 @@ export class PagedScheduler implements Planner {
     sequence.blocks = [...common, ...own];
     this.#running.push(sequence);
     return true;
+  }
+
+  /** Those that run will want one block more each: who comes in must not be what they take it from. */
+  #hasRoom(blocks: number): boolean {
+    return blocks + this.#running.length <= this.#pool.available;
   }
 
   /** The tokens behind the last whole block that it shares are copied into its own first. */
@@ -183,20 +194,18 @@ export class PagedScheduler implements Planner {
     sequence.valuePast = Math.min(tokens, holder.valuePast);
   }
 
-  #match(sequence: Sequence): PrefixMatch<PagedPrefix> | null {
+  #match(prompt: Prompt, compare: SharedTokens): PrefixMatch<PagedPrefix> | null {
     const holders = [...this.#running, ...this.#pool.caches];
-    const prompt = reusablePart(sequence);
-    const shared = sharedByBlocks(prompt, this.#pool.blockSize);
-    return longestPrefix(holders, prompt, this.#limits.minReuse, shared);
+    return longestPrefix(holders, prompt, this.#limits.minReuse, compare);
   }
 
   /** Whether one that runs is about to have more of a prompt than the cache has now. */
-  #sharesSoon(sequence: Sequence, shared: number): boolean {
-    const prompt = reusablePart(sequence);
+  #sharesSoon(prompt: Prompt, shared: number, compare: SharedTokens): boolean {
     return this.#running.some((other) => {
       // All that it has to share has been found.
       if (other.past >= other.shareable) return false;
-      const soon = Math.min(willShare(prompt, other), other.shareable);
+      if (prompt.needsValue && !other.needsValue) return false;
+      const soon = compare(other, Math.min(other.length, other.shareable));
       return soon > shared && soon >= this.#limits.minReuse;
     });
   }

@@ -1,4 +1,6 @@
+import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { sharedTokens } from '../../src/engine/prefix-index.ts';
 import { sharedByBlocks } from '../../src/engine/shared-blocks.ts';
 
 const prompt = {
@@ -23,4 +25,33 @@ it('counts common tokens over whole blocks and into the next, never the promptâ€
   expect(shared(holder([1, 2, 3, 4, 5, 6, 7, 8], [4, 5, 6, 7]), 8)).toBe(6);
   expect(shared(holder([8], [8]), 1)).toBe(0);
   expect(shared(holder([1, 2], [0], 'anotherâ€™s'), 2)).toBe(0);
+});
+
+it('counts as one token after the other would, for holders that have blocks of each other', () => {
+  const letters = fc.array(fc.nat(1), { minLength: 1, maxLength: 9 });
+  /** Goes on from what an earlier one has, and has its whole blocks. */
+  const branch = fc.record({ from: fc.nat(20), kept: fc.nat(9), added: letters });
+  const blockSize = 2;
+  fc.assert(
+    fc.property(letters, fc.array(branch, { maxLength: 12 }), fc.nat(9), (ids, branches, limit) => {
+      const asked = { ...prompt, tokens: Int32Array.from(ids), length: ids.length };
+      const holders: { tokens: readonly number[]; blocks: readonly number[] }[] = [];
+      let block = 0;
+      for (const { from, kept, added } of branches) {
+        const parent = holders[from % Math.max(1, holders.length)];
+        const begin = parent?.tokens.slice(0, kept) ?? [];
+        const tokens = [...begin, ...added];
+        const blocks = parent?.blocks.slice(0, Math.floor(begin.length / blockSize)) ?? [];
+        while (blocks.length * blockSize < tokens.length) blocks.push(block++);
+        holders.push({ tokens, blocks });
+      }
+      const shared = sharedByBlocks(asked, blockSize);
+      for (const { tokens, blocks } of holders) {
+        const other = holder(tokens, blocks);
+        const least = Math.min(limit, tokens.length);
+        expect(shared(other, least)).toBe(sharedTokens(asked, other, least));
+      }
+    }),
+    { numRuns: 500 },
+  );
 });

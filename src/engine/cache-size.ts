@@ -1,6 +1,7 @@
 // How large the cache gets: as many sequences as were asked for, or as many as fit the memory it may take.
 import { kvSlotBytes } from '../policy/kv-slot-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
+import { servedLength } from '../policy/served-length.ts';
 import type { EngineOptions } from './options.ts';
 
 const defaultSequences = 32;
@@ -22,7 +23,7 @@ export interface CacheSize {
 type SizeOptions = Pick<EngineOptions, 'maxSequences' | 'kvCacheBytes' | 'maxLength' | 'device'>;
 
 export function cacheSize(options: SizeOptions, manifest: PolicyManifest): CacheSize {
-  const length = Math.min(options.maxLength ?? manifest.max_length, manifest.max_length);
+  const length = servedLength(options.maxLength, manifest);
   const { block_size: blockSize } = manifest.kv_cache;
   if (blockSize !== undefined) return pagedSize(options, manifest, length, blockSize);
   const slots = slotCount(options, manifest, length);

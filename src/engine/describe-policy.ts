@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { readManifest } from '../policy/policy-files.ts';
+import { servedLength } from '../policy/served-length.ts';
 import { cacheSize } from './cache-size.ts';
 import type { EngineOptions } from './options.ts';
 
@@ -19,7 +20,7 @@ export interface PolicyDescription {
 export function describePolicy(options: EngineOptions): PolicyDescription {
   const { modelFolder: folder } = options;
   const manifest = readManifest(folder);
-  const maxLength = Math.min(options.maxLength ?? manifest.max_length, manifest.max_length);
+  const maxLength = servedLength(options.maxLength, manifest);
   const cacheBytes = cacheSize(options, manifest).bytes;
   return { folder, manifest, maxLength, memoryBytes: weightBytes(folder, manifest) + cacheBytes };
 }

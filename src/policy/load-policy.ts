@@ -15,6 +15,7 @@ import type { PolicyManifest } from './manifest.ts';
 import { Policy } from './policy.ts';
 import { readManifest, verifyFiles } from './policy-files.ts';
 import { Sampler } from './sample.ts';
+import { servedLength } from './served-length.ts';
 import { SlotLengths } from './slot-lengths.ts';
 import { StepGraph } from './step-graph.ts';
 import { type RowLengths, type StepCapacity, StepInputs } from './step-inputs.ts';
@@ -43,7 +44,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
   const { modelFolder, capacity } = settings;
   const device = parseDevice(settings.device);
   const manifest = readManifest(modelFolder);
-  const maxLength = checkLength(settings.maxLength, manifest);
+  const maxLength = servedLength(settings.maxLength, manifest);
   checkDevice(device, manifest);
   verifyFiles(modelFolder, manifest);
 
@@ -133,14 +134,4 @@ function checkDevice(device: Device, { id, kv_cache: { dtype } }: PolicyManifest
       `device is "${deviceName(device)}", and the KV cache of ${id} is ${dtype}: CUDA's attention takes float16 or bfloat16. Export it with --precision fp16.`,
     );
   }
-}
-
-function checkLength(maxLength: number | null, manifest: PolicyManifest): number {
-  if (maxLength === null) return manifest.max_length;
-  if (maxLength > manifest.max_length) {
-    throw new Error(
-      `maxLength is ${maxLength}, and ${manifest.id} was built for at most ${manifest.max_length} tokens.`,
-    );
-  }
-  return maxLength;
 }

@@ -164,7 +164,7 @@ describe('a ping', () => {
 describe('an engine that ends', () => {
   it('rejects with the reason when the policy cannot be served', async () => {
     await expect(start({ maxLength: 1000 })).rejects.toThrow(
-      'maxLength is 1000, and tiny was built for at most 64 tokens.',
+      'max-model-len is 1000, and tiny was built for at most 64 tokens.',
     );
   });
 

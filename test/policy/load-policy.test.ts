@@ -143,7 +143,7 @@ describe('loadPolicy', () => {
 
   it('refuses more tokens than the models were built for', () => {
     expect(() => loadTinyPolicy({ maxLength: 65 })).toThrow(
-      'maxLength is 65, and tiny was built for at most 64 tokens.',
+      'max-model-len is 65, and tiny was built for at most 64 tokens.',
     );
   });
 

@@ -22,9 +22,11 @@ export class ChatChunkWriter {
     return [...opening, { choices: [this.#choice(piece)] }];
   }
 
-  #open({ index, prompt }: AnswerPiece): ChunkBody {
+  #open({ index, prompt, kind }: AnswerPiece): ChunkBody {
     this.#callCounts.set(index, 0);
-    const choices = [choiceOf(index, { role: 'assistant', content: '', refusal: null })];
+    // As in whole answers: nothing but calls has no content.
+    const content = kind === 'call' ? null : '';
+    const choices = [choiceOf(index, { role: 'assistant', content, refusal: null })];
     if (!this.#view.tokenIds) return { choices };
     return { choices, prompt_token_ids: [...(prompt?.tokenIds ?? [])] };
   }

@@ -8,29 +8,23 @@ import OpenAI from 'openai';
 import { zodResponseFormat, zodTextFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { z } from 'zod';
-import { type ServerProcess, startServerProcess } from '../../scripts/server-process.ts';
-import { jsonPolicy } from '../policy/json-policy.ts';
+import { type JsonServer, startJsonServer } from './json-server.ts';
 
 const LIGHT = z.object({ on: z.boolean() });
-const policy = jsonPolicy(`{% if tools %}{"parameters": {% endif %}{{ messages[0].content }}`);
 const question = { role: 'user', content: 'a' } as const;
 
-let server: ServerProcess;
+let server: JsonServer;
 let baseURL: string;
 let client: OpenAI;
 
 beforeAll(async () => {
-  server = await startServerProcess([
-    ...['--model', policy.folder, '--threads', '1', '--max-sequences', '4'],
-    ...['--tool-parser', 'llama3_json'],
-  ]);
+  server = await startJsonServer();
   baseURL = `${server.url}/v1`;
   client = new OpenAI({ baseURL, apiKey: 'none', maxRetries: 0 });
 });
 
 afterAll(async () => {
-  await server?.stop('SIGKILL');
-  policy.remove();
+  await server?.end();
 });
 
 describe('the official client', () => {

@@ -32,6 +32,22 @@ def server_url() -> Iterator[str]:
 
 
 @pytest.fixture(scope="session")
+def json_server_url() -> Iterator[str]:
+    """The built server with a policy that spells JSON and calls of tools."""
+    if not ENTRY.exists():
+        pytest.skip("the server is not built: `npm run build`")
+    command = ["node", "--import", "tsx", "test/client/serve-json.ts"]
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, cwd=ROOT, stdin=pipe, stdout=pipe, text=True) as program:
+        try:
+            assert program.stdout is not None
+            yield json.loads(program.stdout.readline())["url"]
+        finally:
+            # The end of its input is its sign to end the server and to clean up.
+            program.communicate()
+
+
+@pytest.fixture(scope="session")
 def client_programs() -> Path:
     """What requirements.txt beside this file installs, in an environment of its own."""
     if not CLIENTS.exists():

@@ -44,7 +44,7 @@ const messageSchema = z.object({
 
 const deltaSchema = z.object({
   role: z.literal('assistant').optional(),
-  content: z.string().optional(),
+  content: z.string().nullable().optional(),
   refusal: z.null().optional(),
   tool_calls: z
     .array(

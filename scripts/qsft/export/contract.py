@@ -73,4 +73,5 @@ def weights_file(role: ModelRole) -> str:
 
 
 STEP_FILE = "step.onnx"
+COMBINATION_FILE = "combination.onnx"  # of policies whose models may run side by side
 MANIFEST_FILE = "policy.json"

@@ -11,6 +11,7 @@ from qsft.export.cache_layout import PAGED, SLOTS
 from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
+    COMBINATION_FILE,
     CUDA_PRECISIONS,
     MODEL_ROLES,
     STEP_FILE,
@@ -24,7 +25,7 @@ from qsft.export.int8_cache import quantize_caches
 from qsft.export.manifest import write_manifest
 from qsft.export.options import ExportError, ExportOptions, ExportReport
 from qsft.export.precision_cost import calibration_prompts, measure_cost
-from qsft.export.step_graph import compose_step
+from qsft.export.step_graph import compose_combination, compose_step
 from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin import build_twin
 from qsft.export.verify import verify_policy
@@ -116,13 +117,14 @@ def _write_graphs(
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)
     vocab_size, reserved = shapes["behavior"].vocab_size, options.reserved_token_ids
-    step = compose_step(
-        models["behavior"],
-        models["value"],
-        combine_graph(vocab_size, reserved, options.support_threshold),
-        combine_behavior_graph(vocab_size, reserved),
-    )
+    behavior, value = models["behavior"], models["value"]
+    combination = combine_graph(vocab_size, reserved, options.support_threshold)
+    behavior_alone = combine_behavior_graph(vocab_size, reserved)
+    step = compose_step(behavior, value, combination, behavior_alone)
     _save(step, folder / STEP_FILE)
+    if options.block_size is None:
+        alone = compose_combination(combination, behavior_alone, like=behavior)
+        _save(alone, folder / COMBINATION_FILE)
     return shapes
 
 

@@ -1,4 +1,4 @@
-"""Composition: both models and their combination in one graph, `step.onnx`."""
+"""Composition: both models and their combination in one graph; and the combination alone."""
 
 from collections.abc import Iterable
 from typing import TypeVar
@@ -41,6 +41,32 @@ def compose_step(
     return helper.make_model(
         step, opset_imports=behavior.opset_import, ir_version=behavior.ir_version
     )
+
+
+def compose_combination(
+    combination: GraphProto, behavior_alone: GraphProto, like: ModelProto
+) -> ModelProto:
+    """From both models' logits, or the behavior model's where `use_value` is false, to the outputs.
+
+    For whoever runs the models side by side, a graph each. Rows do not depend on each other.
+    """
+    outputs = combination.output
+    choice = helper.make_node(
+        "If",
+        [USE_VALUE],
+        [output.name for output in outputs],
+        "combination",
+        then_branch=helper.make_graph(combination.node, "with_value", [], outputs),
+        else_branch=helper.make_graph(behavior_alone.node, "without_value", [], outputs),
+    )
+    graph = helper.make_graph(
+        name="combination",
+        nodes=[choice],
+        inputs=[*combination.input, helper.make_tensor_value_info(USE_VALUE, TensorProto.BOOL, [])],
+        outputs=outputs,
+        initializer=_distinct([*combination.initializer, *behavior_alone.initializer]),
+    )
+    return helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version)
 
 
 def choose_by_value(

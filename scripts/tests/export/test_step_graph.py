@@ -71,6 +71,36 @@ def test_each_model_stands_alone(role: str, tiny_policy: Path) -> None:
     assert interface(graph.output) == logits | cache("present")
 
 
+def test_the_combination_stands_alone_for_models_that_run_side_by_side(tiny_policy: Path) -> None:
+    graph = load(tiny_policy, "combination.onnx")
+    logits = {
+        f"{role}_logits": (TensorProto.FLOAT, ["scored", 58]) for role in ("behavior", "value")
+    }
+    assert interface(graph.input) == logits | WEIGHTS | USE_VALUE
+    assert interface(graph.output) == POLICY_OUTPUTS
+
+
+def test_the_combination_alone_gives_the_steps_bits(tiny_policy: Path) -> None:
+    chunks = [Chunk(0, [4, 10, 11]), Chunk(0, [4, 31, 8])]
+    for beta, uses_value in ((4.0, True), (0.0, False)):
+        extra = policy_inputs([step_weights(PolicyParameters("kl", beta))] * 2)
+        extra |= {"use_value": np.array(uses_value)}
+        step = GraphRunner(tiny_policy / "step.onnx", slots=2, cache_length=16)
+        expected = step.run(chunks, [2, 5], extra)
+        logits = {
+            f"{role}_logits": GraphRunner(tiny_policy / f"{role}.onnx", 2, 16).run(
+                chunks, [2, 5], {}
+            )["logits"]
+            for role in ("behavior", "value")
+        }
+        session = InferenceSession(
+            tiny_policy / "combination.onnx", providers=["CPUExecutionProvider"]
+        )
+        actual = dict(zip(expected, session.run(list(expected), logits | extra), strict=True))
+        for name, values in expected.items():
+            assert np.array_equal(actual[name], values), (name, beta)
+
+
 def test_the_fused_operators_are_kept(tiny_policy: Path) -> None:
     step = load(tiny_policy, "step.onnx")
     choice = next(node for node in step.node if node.op_type == "If")

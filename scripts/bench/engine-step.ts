@@ -1,12 +1,13 @@
-// The engine's step against its limit: after every step, the same run again, bare. Same thread, same batch, same
-// bindings; the run finds its inputs as they were and writes what it wrote before.
+// The engine's step against its limit: what the step's own runs of the graphs take of it.
 import { MessageChannel } from 'node:worker_threads';
 import { EngineLoop } from '../../src/engine/loop.ts';
 import type { SequenceRequest } from '../../src/engine/messages.ts';
 import { Scheduler } from '../../src/engine/scheduler.ts';
 import { Binding } from '../../src/onnx/binding.ts';
+import { SideThread } from '../../src/onnx/side-thread.ts';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
 import type { Policy } from '../../src/policy/policy.ts';
+import { launchSideThread } from './built-side-thread.ts';
 import { plainSequence } from './plain-sequence.ts';
 import { median, medianRatio } from './statistics.ts';
 
@@ -18,7 +19,7 @@ export interface StepTimes {
   readonly temperature: number;
   readonly engineMs: number;
   readonly bareMs: number;
-  /** Of the engine's step to the bare run after it. */
+  /** Of the engine's step to the runs in it. */
   readonly ratio: number;
 }
 
@@ -34,6 +35,7 @@ export class EngineSteps {
       modelFolder: folder,
       device: 'cpu',
       libraryPath: null,
+      launchSideThread,
       threads,
       maxLength,
       capacity: { sequences: maxSequences, tokens: this.#prefillChunk, scored: maxSequences },
@@ -56,17 +58,18 @@ export class EngineSteps {
     loop.receive({ type: 'submit', requests: requests(batch, temperature, maxTokens) });
     const engine: number[] = [];
     const bare: number[] = [];
-    const lastRun = rememberLastRun();
+    const runs = watchRuns();
     // The first step is the prefill of all.
     for (let step = 0; step < maxTokens; step++) {
+      runs.takeMs();
       const startMs = performance.now();
       loop.step();
       const endMs = performance.now();
       if (step <= warmUpSteps) continue;
       engine.push(endMs - startMs);
-      bare.push(timeAgain(lastRun.binding));
+      bare.push(runs.takeMs());
     }
-    lastRun.forget();
+    runs.forget();
     sink.close();
     return {
       batch,
@@ -89,28 +92,40 @@ function requests(batch: number, temperature: number, maxTokens: number): Sequen
   }));
 }
 
-function timeAgain(binding: Binding | null): number {
-  const startMs = performance.now();
-  binding?.run();
-  return performance.now() - startMs;
-}
-
-interface LastRun {
-  binding: Binding | null;
+interface GraphTime {
+  /** Spent in runs since it was last asked. */
+  takeMs(): number;
   forget(): void;
 }
 
-function rememberLastRun(): LastRun {
-  const { run } = Binding.prototype;
-  const lastRun: LastRun = {
-    binding: null,
+/** Watches every run of a graph from here on; those on the side thread count by how long they hold up this one. */
+function watchRuns(): GraphTime {
+  const { run: runBinding } = Binding.prototype;
+  const { run: runBeside } = SideThread.prototype;
+  let depth = 0;
+  let spentMs = 0;
+  function timed(run: () => void): void {
+    const startMs = performance.now();
+    depth++;
+    run();
+    depth--;
+    if (depth === 0) spentMs += performance.now() - startMs;
+  }
+  Binding.prototype.run = function watched(this: Binding): void {
+    timed(() => runBinding.call(this));
+  };
+  SideThread.prototype.run = function watched(this: SideThread, ...runs): void {
+    timed(() => runBeside.apply(this, runs));
+  };
+  return {
+    takeMs() {
+      const taken = spentMs;
+      spentMs = 0;
+      return taken;
+    },
     forget() {
-      Binding.prototype.run = run;
+      Binding.prototype.run = runBinding;
+      SideThread.prototype.run = runBeside;
     },
   };
-  Binding.prototype.run = function remembered(this: Binding): void {
-    lastRun.binding = this;
-    run.call(this);
-  };
-  return lastRun;
 }

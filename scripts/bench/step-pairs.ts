@@ -62,20 +62,23 @@ function pairs(list: string): number[][] {
     .map((pair) => pair.split('x').map(Number));
 }
 
-function row(past: number, width: number): PolicyRow {
+function row(past: number, width: number, beta = 1): PolicyRow {
   const tokens = Int32Array.from(randomPrompt(past + width));
   return {
     ...{ tokens, length: tokens.length, past, drawn: 0, edits: null, mask: null },
-    ...{ weights: { beta: 1, behaviorWeight: 1, ratio: 0 }, needsValue: true, blocks: [] },
+    ...{ weights: { beta, behaviorWeight: 1, ratio: 0 }, needsValue: beta !== 0, blocks: [] },
     sampling: { temperature: 0, topK: 0, topP: 1, minP: 0, seed: [1, 0], choice: 0 },
   };
 }
 
-function decode(rows: number, past: number): StepBatch<PolicyRow> {
+/** Rows of half as many tokens before them to `past`. */
+export function decode(rows: number, past: number, beta = 1): StepBatch<PolicyRow> {
   const pastOf = (index: number) => Math.round((past / 2) * (1 + index / Math.max(1, rows - 1)));
   return {
     ...{ firstSlot: 0, width: 1, scoring: 'last' },
-    rows: Array.from({ length: rows }, (_, index) => row(rows === 1 ? past : pastOf(index), 1)),
+    rows: Array.from({ length: rows }, (_, index) =>
+      row(rows === 1 ? past : pastOf(index), 1, beta),
+    ),
   };
 }
 

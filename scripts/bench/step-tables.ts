@@ -5,7 +5,7 @@ import type { TwoModelTimes } from './two-models.ts';
 
 export function engineStepTable(times: readonly StepTimes[]): string {
   return table(
-    ['batch', 'temperature', 'engine step, ms', 'bare run, ms', 'ratio', 'tokens/s'],
+    ['batch', 'temperature', 'engine step, ms', 'its runs of the graphs, ms', 'ratio', 'tokens/s'],
     times.map(({ batch, temperature, engineMs, bareMs, ratio }) => [
       String(batch),
       temperature === 0 ? '0 (greedy)' : String(temperature),
@@ -25,15 +25,15 @@ export function twoModelTable(times: readonly TwoModelTimes[]): string {
       'one model, ms',
       'two to one',
       'two at β 0 to one',
-      'two to each alone in turn',
+      'side by side to one graph',
     ],
-    times.map(({ batch, bothMs, oneMs, toOne, idleToOne, toEachAlone }) => [
+    times.map(({ batch, bothMs, oneMs, toOne, idleToOne, toOneGraph }) => [
       String(batch),
       bothMs.toFixed(1),
       oneMs.toFixed(1),
       `${toOne.toFixed(2)} ×`,
       `${idleToOne.toFixed(2)} ×`,
-      `${toEachAlone.toFixed(2)} ×`,
+      `${toOneGraph.toFixed(2)} ×`,
     ]),
   );
 }

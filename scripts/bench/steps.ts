@@ -34,7 +34,7 @@ const twoModels = batches.map((batch) => measureTwoModels(flags.folder, batch, s
 const machine = `${dateAndMachine()}, ${flags.folder}`;
 const report = `${machine}. Medians of ${steps} steps.
 
-The engine's step against the bare run of the same batch and bindings:
+The engine's step against its own runs of the graphs:
 
 ${engineStepTable(engineSteps)}
 

@@ -73,7 +73,12 @@ export const SETTINGS = {
     'that of onnxruntime-node',
     'The libonnxruntime to load; needed for CUDA.',
   ),
-  threads: integer(0, 1024, 0, 'Threads inside one operator; 0 lets ONNX Runtime decide.'),
+  threads: integer(
+    0,
+    1024,
+    0,
+    'Threads that both models may use together; 0 takes as many as there are cores.',
+  ),
   maxSequences: optionalInteger(
     1,
     MAX_SEQUENCES,

@@ -1,7 +1,9 @@
 // What a policy is and what it would take, read from its folder without loading it.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
+import { parseDevice } from '../onnx/device.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
+import { graphFiles } from '../policy/open-graphs.ts';
 import { readManifest } from '../policy/policy-files.ts';
 import { servedLength } from '../policy/served-length.ts';
 import { cacheSize } from './cache-size.ts';
@@ -22,19 +24,23 @@ export function describePolicy(options: EngineOptions): PolicyDescription {
   const manifest = readManifest(folder);
   const maxLength = servedLength(options.maxLength, manifest);
   const cacheBytes = cacheSize(options, manifest).bytes;
-  return { folder, manifest, maxLength, memoryBytes: weightBytes(folder, manifest) + cacheBytes };
+  return {
+    folder,
+    manifest,
+    maxLength,
+    memoryBytes: weightBytes(folder, options.device, manifest) + cacheBytes,
+  };
 }
 
-/** Of the graph that is loaded and the weights it may read; `behavior.onnx` and `value.onnx` are for other tools. */
-function weightBytes(folder: string, { files }: PolicyManifest): number {
-  return Object.keys(files)
-    .filter((name) => name === 'step.onnx' || name.endsWith('.onnx.data'))
-    .reduce((sum, name) => {
-      const path = join(folder, name);
-      const status = statSync(path, { throwIfNoEntry: false });
-      if (status === undefined) {
-        throw new Error(`${path} does not exist, and policy.json names it.`);
-      }
-      return sum + status.size;
-    }, 0);
+/** Of the graphs that are loaded and the weights they may read. */
+function weightBytes(folder: string, device: string, manifest: PolicyManifest): number {
+  const weights = Object.keys(manifest.files).filter((name) => name.endsWith('.onnx.data'));
+  return [...graphFiles(parseDevice(device), manifest), ...weights].reduce((sum, name) => {
+    const path = join(folder, name);
+    const status = statSync(path, { throwIfNoEntry: false });
+    if (status === undefined) {
+      throw new Error(`${path} does not exist, and policy.json names it.`);
+    }
+    return sum + status.size;
+  }, 0);
 }

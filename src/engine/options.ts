@@ -2,13 +2,13 @@
 import { z } from 'zod';
 
 export const engineOptionsSchema = z.object({
-  /** Folder of one exported policy: `policy.json`, `step.onnx` and what they name. */
+  /** Folder of one exported policy: `policy.json` and what it names. */
   modelFolder: z.string().min(1),
   /** `cpu`, `cuda` or `cuda:N`. */
   device: z.string().min(1),
   /** Path of a libonnxruntime; null takes the one onnxruntime-node ships. */
   libraryPath: z.string().min(1).nullable(),
-  /** Threads ONNX Runtime may use inside one operator; 0 lets it decide. */
+  /** Threads that both models may use together; 0 takes as many as there are cores. */
   threads: z.int().nonnegative(),
   /** Sequences decoded in one batch; null takes as many as `kvCacheBytes` holds, or 32. */
   maxSequences: z.int().positive().nullable(),

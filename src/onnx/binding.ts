@@ -1,4 +1,5 @@
 // Which tensors a session reads and writes, bound once and run many times. A run is synchronous: it blocks its thread.
+import type { Pointer } from './api.ts';
 import type { Handle } from './runtime.ts';
 import type { Session } from './session.ts';
 import type { Tensor } from './tensor.ts';
@@ -34,6 +35,11 @@ export class Binding {
   run(): void {
     const { runtime, pointer } = this.#session;
     runtime.check(runtime.api.RunWithBinding(pointer, null, this.#binding.pointer));
+  }
+
+  /** Of the session and of this, for a thread that runs it while its owner keeps both. */
+  get addresses(): readonly [session: Pointer, binding: Pointer] {
+    return [this.#session.pointer, this.#binding.pointer];
   }
 
   release(): void {

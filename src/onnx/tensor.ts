@@ -110,6 +110,12 @@ export class Tensor {
     );
   }
 
+  /** A view of `count` indices of the outermost axis. */
+  rows(first: number, count: number): Tensor {
+    const [total = 0, ...row] = this.shape;
+    return this.view((first * this.byteLength) / total, [count, ...row]);
+  }
+
   /** The memory itself, host only. Call once per tensor; never touch it after `release`. */
   hostBuffer(): ArrayBuffer {
     if (!this.memory.isHost) throw new Error('A device tensor has no host buffer.');

@@ -1,9 +1,13 @@
-// What `step.onnx` must take and give. A graph that differs is refused here, by name, and not later by a crash.
+// What a policy's graphs must take and give. One that differs is refused here, by name, and not later by a crash.
 import type { ElementType } from '../onnx/element-type.ts';
 import type { GraphValue, Session } from '../onnx/session.ts';
 import type { PolicyManifest } from './manifest.ts';
 
+export type ModelRole = 'behavior' | 'value';
+
 export interface KvTensor {
+  readonly model: ModelRole;
+  /** In the model's own graph; the step graph's names begin with the model's. */
   readonly pastName: string;
   readonly presentName: string;
   readonly heads: number;
@@ -16,13 +20,19 @@ export function kvTensors(manifest: PolicyManifest): KvTensor[] {
     const { layers, kv_heads: heads, head_dim: headSize } = manifest.kv_cache[model];
     return Array.from({ length: layers }, (_, layer) =>
       ['key', 'value'].map((part) => ({
-        pastName: `${model}.past.${layer}.${part}`,
-        presentName: `${model}.present.${layer}.${part}`,
+        model,
+        pastName: `past.${layer}.${part}`,
+        presentName: `present.${layer}.${part}`,
         heads,
         headSize,
       })),
     ).flat();
   });
+}
+
+/** As the step graph calls a cache tensor. */
+export function stepName(model: ModelRole, name: string): string {
+  return `${model}.${name}`;
 }
 
 /** Null in a shape is a size the server chooses at each run. */
@@ -42,37 +52,86 @@ const pagedInputs: readonly Expected[] = [
   ['attention_metadata', 'int32', [3]],
 ];
 
-export function checkGraph(
-  { inputs, outputs }: Pick<Session, 'inputs' | 'outputs'>,
-  manifest: PolicyManifest,
-): void {
-  const { dtype, block_size: blockSize } = manifest.kv_cache;
-  const isPaged = blockSize !== undefined;
-  const cache = kvTensors(manifest);
-  const cacheShape = ({ heads, headSize }: KvTensor) =>
-    isPaged ? [null, blockSize, heads, headSize] : [null, heads, null, headSize];
-  const vocabulary = manifest.vocab_size;
-  checkValues('input', inputs, [
-    ...(isPaged ? pagedInputs : slotInputs),
-    ['score_index', 'int64', [null]],
-    ['beta', 'float32', [null]],
-    ['behavior_weight', 'float32', [null]],
-    ['ratio', 'float32', [null]],
-    ['use_value', 'bool', []],
-    ...cache.map((tensor): Expected => [tensor.pastName, dtype, cacheShape(tensor)]),
-  ]);
-  checkValues('output', outputs, [
+const combinationInputs: readonly Expected[] = [
+  ['beta', 'float32', [null]],
+  ['behavior_weight', 'float32', [null]],
+  ['ratio', 'float32', [null]],
+  ['use_value', 'bool', []],
+];
+
+function combinationOutputs(vocabulary: number): Expected[] {
+  return [
     ['scores', 'float32', [null, vocabulary]],
     ['behavior_logprobs', 'float32', [null, vocabulary]],
     ['value_probs', 'float32', [null, vocabulary]],
     ['log_normalizer', 'float32', [null]],
     ['kl', 'float32', [null]],
     ['argmax', 'int64', [null]],
-    ...cache.map((tensor): Expected => [tensor.presentName, dtype, cacheShape(tensor)]),
+  ];
+}
+
+type Graph = Pick<Session, 'inputs' | 'outputs'>;
+
+/** Both models and their combination. */
+export function checkStepGraph(graph: Graph, manifest: PolicyManifest): void {
+  const tensors = kvTensors(manifest).map((tensor) => ({
+    ...tensor,
+    pastName: stepName(tensor.model, tensor.pastName),
+    presentName: stepName(tensor.model, tensor.presentName),
+  }));
+  const { past, present } = cacheValues(manifest, tensors);
+  checkValues('step.onnx', 'input', graph.inputs, [
+    ...tokenInputs(manifest),
+    ...combinationInputs,
+    ...past,
+  ]);
+  checkValues('step.onnx', 'output', graph.outputs, [
+    ...combinationOutputs(manifest.vocab_size),
+    ...present,
   ]);
 }
 
+/** One model alone. */
+export function checkModelGraph(graph: Graph, role: ModelRole, manifest: PolicyManifest): void {
+  const file = `${role}.onnx`;
+  const tensors = kvTensors(manifest).filter(({ model }) => model === role);
+  const { past, present } = cacheValues(manifest, tensors);
+  checkValues(file, 'input', graph.inputs, [...tokenInputs(manifest), ...past]);
+  checkValues(file, 'output', graph.outputs, [
+    ['logits', 'float32', [null, manifest.vocab_size]],
+    ...present,
+  ]);
+}
+
+/** The combination alone, of both models' logits. */
+export function checkCombinationGraph(graph: Graph, { vocab_size }: PolicyManifest): void {
+  checkValues('combination.onnx', 'input', graph.inputs, [
+    ['behavior_logits', 'float32', [null, vocab_size]],
+    ['value_logits', 'float32', [null, vocab_size]],
+    ...combinationInputs,
+  ]);
+  checkValues('combination.onnx', 'output', graph.outputs, combinationOutputs(vocab_size));
+}
+
+function tokenInputs({ kv_cache: { block_size: blockSize } }: PolicyManifest): Expected[] {
+  const layout = blockSize === undefined ? slotInputs : pagedInputs;
+  return [...layout, ['score_index', 'int64', [null]]];
+}
+
+function cacheValues(
+  { kv_cache: { dtype, block_size: blockSize } }: PolicyManifest,
+  tensors: readonly KvTensor[],
+) {
+  const shape = ({ heads, headSize }: KvTensor) =>
+    blockSize === undefined ? [null, heads, null, headSize] : [null, blockSize, heads, headSize];
+  return {
+    past: tensors.map((tensor): Expected => [tensor.pastName, dtype, shape(tensor)]),
+    present: tensors.map((tensor): Expected => [tensor.presentName, dtype, shape(tensor)]),
+  };
+}
+
 function checkValues(
+  file: string,
   kind: 'input' | 'output',
   actual: readonly GraphValue[],
   expected: readonly Expected[],
@@ -80,18 +139,18 @@ function checkValues(
   const found = new Map(actual.map((value) => [value.name, value]));
   for (const [name, elementType, shape] of expected) {
     const value = found.get(name);
-    if (!value) throw new Error(`step.onnx has no ${kind} "${name}".`);
+    if (!value) throw new Error(`${file} has no ${kind} "${name}".`);
     found.delete(name);
     if (value.elementType !== elementType || !fits(value.shape, shape)) {
       throw new Error(
-        `step.onnx's ${kind} "${name}" is ${describe(value.elementType, value.shape)}: it must be ${describe(elementType, shape)}.`,
+        `${file}'s ${kind} "${name}" is ${describe(value.elementType, value.shape)}: it must be ${describe(elementType, shape)}.`,
       );
     }
   }
   // An output too many is never asked for; an input too many would have no value.
   const [unknown] = found.keys();
   if (kind === 'input' && unknown !== undefined) {
-    throw new Error(`step.onnx has an input "${unknown}" that the server does not know.`);
+    throw new Error(`${file} has an input "${unknown}" that the server does not know.`);
   }
 }
 

@@ -1,5 +1,5 @@
 // Small inputs of a graph in the host's memory, written before every run and bound in part.
-import type { ElementType } from '../onnx/element-type.ts';
+import { type ElementType, elementBytes } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
 
 export interface NamedTensor {
@@ -24,12 +24,11 @@ export class HostInputs {
     return buffer;
   }
 
-  /** Views of the first values of each, in the shapes of one run; released by the caller. */
-  views(shapeOf: (name: string) => readonly number[]): NamedTensor[] {
-    return [...this.#tensors].map(([name, tensor]) => ({
-      name,
-      tensor: tensor.view(0, shapeOf(name)),
-    }));
+  /** Values of one input from `first` on; released by the caller. */
+  view(name: string, first: number, shape: readonly number[]): NamedTensor {
+    const tensor = this.#tensors.get(name);
+    if (tensor === undefined) throw new Error(`There is no input "${name}".`);
+    return { name, tensor: tensor.view(first * elementBytes(tensor.elementType), shape) };
   }
 
   release(): void {

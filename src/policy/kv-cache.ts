@@ -4,7 +4,7 @@
 import { TensorCopy } from '../onnx/copy.ts';
 import { elementBytes } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
-import { kvTensors } from './graph-contract.ts';
+import { kvTensors, type ModelRole, stepName } from './graph-contract.ts';
 import type { PolicyManifest } from './manifest.ts';
 import type { StepBatch } from './step-batch.ts';
 
@@ -20,6 +20,7 @@ export interface KvView {
 }
 
 interface KvBuffer extends KvView {
+  readonly model: ModelRole;
   /** The first tokens of a slot are so many runs of bytes: one in each head, or in a block, where heads are together, one. */
   readonly runs: number;
   readonly slotBytes: number;
@@ -46,14 +47,15 @@ export class KvCache {
     this.length = length;
     this.slots = slots;
     this.#isPaged = isPaged;
-    this.#buffers = kvTensors(manifest).map(({ pastName, presentName, heads, headSize }) => {
+    this.#buffers = kvTensors(manifest).map((kvTensor) => {
+      const { model, pastName, presentName, heads, headSize } = kvTensor;
       const inner = isPaged ? [length, heads] : [heads, length];
       const tensor = memory.allocate(dtype, [slots, ...inner, headSize]);
       // Writing the zeros takes the memory now, so a cache that does not fit fails at start and not under load.
       const host = memory.isHost ? new Uint8Array(tensor.hostBuffer()).fill(0) : null;
       const slotBytes = heads * length * headSize * elementBytes(dtype);
       const runs = isPaged ? 1 : heads;
-      return { pastName, presentName, tensor, runs, slotBytes, host };
+      return { model, pastName, presentName, tensor, runs, slotBytes, host };
     });
     this.#spare =
       memory.isHost || isPaged
@@ -74,13 +76,24 @@ export class KvCache {
       : { first: firstSlot, count: rows.length };
   }
 
-  /** Slots [first, first + count) of every tensor; the caller releases the views before the cache. */
+  /** Slots [first, first + count) of every tensor, by the step graph's names; the caller releases the views before the cache. */
   views(first: number, count: number): KvView[] {
-    return this.#buffers.map(({ pastName, presentName, tensor, slotBytes }) => ({
-      pastName,
-      presentName,
-      tensor: tensor.view(first * slotBytes, [count, ...tensor.shape.slice(1)]),
+    return this.#buffers.map((buffer) => ({
+      pastName: stepName(buffer.model, buffer.pastName),
+      presentName: stepName(buffer.model, buffer.presentName),
+      tensor: buffer.tensor.rows(first, count),
     }));
+  }
+
+  /** The same of one model, by the names of its own graph. */
+  modelViews(model: ModelRole, first: number, count: number): KvView[] {
+    return this.#buffers
+      .filter((buffer) => buffer.model === model)
+      .map((buffer) => ({
+        pastName: buffer.pastName,
+        presentName: buffer.presentName,
+        tensor: buffer.tensor.rows(first, count),
+      }));
   }
 
   /** Slot `to` takes the first `tokens` tokens of slot `from`. */

@@ -1,23 +1,24 @@
 // From a folder to a policy ready to step. Refuses, in one sentence, whatever could not be served.
-import { join } from 'node:path';
 import { attendInOnePiece } from '../onnx/attention.ts';
 import { type Device, deviceName, parseDevice } from '../onnx/device.ts';
 import { Runtime } from '../onnx/runtime.ts';
-import { Session } from '../onnx/session.ts';
+import { type LaunchSideThread, SideThread } from '../onnx/side-thread.ts';
 import { Memory } from '../onnx/tensor.ts';
 import { BlockTables } from './block-tables.ts';
+import { Combination } from './combination.ts';
 import { DeviceScores } from './device-scores.ts';
-import { checkGraph } from './graph-contract.ts';
 import type { HostInputs } from './host-inputs.ts';
 import { HostScores } from './host-scores.ts';
 import { KvCache } from './kv-cache.ts';
 import type { PolicyManifest } from './manifest.ts';
+import { ModelPair } from './model-pair.ts';
+import { openGraphs, type PolicyGraphs } from './open-graphs.ts';
 import { Policy } from './policy.ts';
 import { readManifest, verifyFiles } from './policy-files.ts';
 import { Sampler } from './sample.ts';
 import { servedLength } from './served-length.ts';
 import { SlotLengths } from './slot-lengths.ts';
-import { StepGraph } from './step-graph.ts';
+import { StepGraph, type StepParts } from './step-graph.ts';
 import { type RowLengths, type StepCapacity, StepInputs } from './step-inputs.ts';
 import { StepOutputs } from './step-outputs.ts';
 
@@ -30,6 +31,7 @@ export interface PolicySettings {
   readonly device: string;
   /** Null takes the library onnxruntime-node ships. */
   readonly libraryPath: string | null;
+  /** Of both models together; 0 takes as many as there are cores. */
   readonly threads: number;
   /** Tokens a slot holds; null takes the manifest's. */
   readonly maxLength: number | null;
@@ -38,7 +40,11 @@ export interface PolicySettings {
   readonly blocks?: number;
   /** Left out: scores on the host are read where they are, scores on a device by graphs there. Tests have both on the host. */
   readonly readsScoresInPlace?: boolean;
+  /** Tests give the thread's built file. */
+  readonly launchSideThread?: LaunchSideThread;
 }
+
+type Own = <T extends { release(): void }>(owner: T) => T;
 
 export function loadPolicy(settings: PolicySettings): Policy {
   const { modelFolder, capacity } = settings;
@@ -50,7 +56,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
 
   // Released in the opposite order: views before memory, memory before the session, the session before its environment.
   const owned: { release(): void }[] = [];
-  const own = <T extends { release(): void }>(owner: T): T => {
+  const own: Own = (owner) => {
     owned.push(owner);
     return owner;
   };
@@ -59,10 +65,9 @@ export function loadPolicy(settings: PolicySettings): Policy {
   };
   try {
     const runtime = own(new Runtime(settings.libraryPath));
-    const path = join(modelFolder, 'step.onnx');
     attendInOnePiece(capacity.tokens * maxLength <= mostAttentionWeights);
-    const session = own(openSession(runtime, path, settings, manifest));
-    checkGraph(session, manifest);
+    const graphs = openGraphs(runtime, device, settings, manifest, own);
+    const session = graphs.kind === 'step' ? graphs.step : graphs.behavior;
     const host = own(new Memory(runtime, { kind: 'cpu' }, session));
     const memory = device.kind === 'cpu' ? host : own(new Memory(runtime, device, session));
     const { slots, slotTokens, lengths } = cacheLayout(settings, manifest, maxLength);
@@ -74,14 +79,16 @@ export function loadPolicy(settings: PolicySettings): Policy {
       (settings.readsScoresInPlace ?? memory.isHost)
         ? new HostScores(outputs, sampler)
         : own(new DeviceScores(memory, host, outputs, sampler));
-    const readsInputsInPlace = memory.isHost;
-    const graph = own(
-      new StepGraph({ session, cache, capacity, inputs, readsInputsInPlace, outputs, scores }),
+    const parts: StepParts = { cache, capacity, inputs, outputs, scores };
+    const runner = own(
+      graphs.kind === 'step'
+        ? new StepGraph(graphs.step, parts, memory.isHost)
+        : openModelPair(graphs, host, parts, settings, own),
     );
     return new Policy({
       manifest,
       cache,
-      graph,
+      runner,
       sampler,
       maxSequences: capacity.sequences,
       maxLength,
@@ -94,22 +101,25 @@ export function loadPolicy(settings: PolicySettings): Policy {
   }
 }
 
-function openSession(
-  runtime: Runtime,
-  path: string,
-  { device, threads }: PolicySettings,
-  { id, kv_cache: { block_size: blockSize } }: PolicyManifest,
-): Session {
-  try {
-    return new Session(runtime, path, { device: parseDevice(device), threads });
-  } catch (error) {
-    const isMissing = error instanceof Error && error.message.includes('PagedAttention');
-    if (blockSize === undefined || !isMissing) throw error;
-    throw new Error(
-      `${id} has a paged KV cache, which ${runtime.libraryPath} has no attention for on "${device}": use CUDA, or export it without --paged.`,
-      { cause: error },
-    );
-  }
+function openModelPair(
+  sessions: PolicyGraphs & { kind: 'pair' },
+  host: Memory,
+  parts: StepParts,
+  { launchSideThread }: PolicySettings,
+  own: Own,
+): ModelPair {
+  const { inputs, outputs, capacity } = parts;
+  const lengths = (of: HostInputs): RowLengths => new SlotLengths(of, capacity.sequences);
+  const sideThread = sessions.isParallel
+    ? own(new SideThread(host.runtime, launchSideThread))
+    : null;
+  return new ModelPair({
+    ...parts,
+    sessions,
+    combination: own(new Combination(sessions.combination, host, inputs, outputs)),
+    sideThread,
+    sideInputs: own(new StepInputs(host, capacity, lengths)),
+  });
 }
 
 /** A slot for each sequence, or blocks that any takes. */

@@ -4,7 +4,7 @@ import type { PolicyManifest } from './manifest.ts';
 import type { PolicyRow } from './policy-row.ts';
 import { bestToken, type Sampler } from './sample.ts';
 import { lastScored, type StepBatch, tokensRun } from './step-batch.ts';
-import type { StepGraph } from './step-graph.ts';
+import type { StepRunner } from './step-runner.ts';
 import type { StepScores } from './step-scores.ts';
 import { uniform } from './uniform.ts';
 
@@ -27,7 +27,7 @@ export interface PolicyStep {
 export interface PolicyParts {
   readonly manifest: PolicyManifest;
   readonly cache: KvCache;
-  readonly graph: StepGraph;
+  readonly runner: StepRunner;
   readonly sampler: Sampler;
   readonly maxSequences: number;
   readonly maxLength: number;
@@ -41,7 +41,7 @@ export class Policy {
   readonly device: string;
   /** Prompt and answer together, in tokens. */
   readonly maxLength: number;
-  readonly #graph: StepGraph;
+  readonly #runner: StepRunner;
   readonly #sampler: Sampler;
   /** The scores of the row at hand, where a request changes them. */
   readonly #edited: Float32Array;
@@ -53,7 +53,7 @@ export class Policy {
     this.cache = parts.cache;
     this.device = parts.device;
     this.maxLength = parts.maxLength;
-    this.#graph = parts.graph;
+    this.#runner = parts.runner;
     this.#release = parts.release;
     this.#sampler = parts.sampler;
     this.#edited = new Float32Array(parts.manifest.vocab_size);
@@ -61,7 +61,7 @@ export class Policy {
   }
 
   step(batch: StepBatch<PolicyRow>): PolicyStep {
-    const scores = this.#graph.run(batch);
+    const scores = this.#runner.run(batch);
     const tokens = this.#tokens;
     const untilMs = performance.now() + maskPatienceMs;
     for (const [index, row] of batch.rows.entries()) {

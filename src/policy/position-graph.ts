@@ -71,10 +71,10 @@ export class PositionGraph {
   #bind(scored: number): void {
     const view = ([name, tensor]: [string, Tensor]): NamedTensor => ({
       name,
-      tensor: tensor.view(0, [scored, ...tensor.shape.slice(1)]),
+      tensor: tensor.rows(0, scored),
     });
     const taken = new Set(this.#session.inputs.map(({ name }) => name));
-    const found = this.#outputs.views(scored);
+    const found = this.#outputs.views(0, scored);
     const inputViews = [...this.#inputs].map(view);
     const resultViews = [...this.#results].map(view);
     for (const { name, tensor } of [...found, ...inputViews]) {

@@ -18,6 +18,8 @@ export interface RunShape {
   /** Of all rows, padding included. */
   readonly tokens: number;
   readonly scored: number;
+  /** Position of the batch at which its scores begin: not 0 where the batch is run in parts. */
+  readonly firstScored: number;
 }
 
 /** Where the rows of a run lie among its tokens and in the cache, as its layout says it. */
@@ -58,13 +60,19 @@ export class StepInputs {
     this.#lengths = lengths(inputs);
   }
 
-  /** Views of the inputs' first values in the shapes of one run; released by the caller. */
-  views(run: RunShape): NamedTensor[] {
-    const shapes: Record<string, readonly number[]> = {
-      ...this.#lengths.shapes(run),
-      use_value: [],
-    };
-    return this.#inputs.views((name) => shapes[name] ?? [run.scored]);
+  /** What the models take of a run, in its shapes; released by the caller, as all views are. */
+  modelViews(run: RunShape): NamedTensor[] {
+    const shapes = { ...this.#lengths.shapes(run), score_index: [run.scored] };
+    return Object.entries(shapes).map(([name, shape]) => this.#inputs.view(name, 0, shape));
+  }
+
+  /** What their combination takes beside logits, for `count` of the scored positions. */
+  combinationViews(first: number, count: number): NamedTensor[] {
+    const columns = ['beta', 'behavior_weight', 'ratio'];
+    return [
+      ...columns.map((name) => this.#inputs.view(name, first, [count])),
+      this.#inputs.view('use_value', 0, []),
+    ];
   }
 
   fill(batch: StepBatch): RunShape {
@@ -80,11 +88,13 @@ export class StepInputs {
     }
     this.#lengths.fill(batch);
     this.#useValue[0] = Number(usesValue(rows));
-    if (scoring === 'last') return { rows: rows.length, tokens, scored: rows.length };
+    if (scoring === 'last') {
+      return { rows: rows.length, tokens, scored: rows.length, firstScored: 0 };
+    }
     for (let position = 0; position < tokens; position++) {
       this.#writeScored(position, position, rows[0]!);
     }
-    return { rows: rows.length, tokens, scored: tokens };
+    return { rows: rows.length, tokens, scored: tokens, firstScored: 0 };
   }
 
   release(): void {

@@ -36,11 +36,11 @@ export class StepOutputs {
     return tensor;
   }
 
-  /** Views of the first `scored` positions; released by the caller. */
-  views(scored: number): NamedTensor[] {
+  /** Views of `count` positions; released by the caller. */
+  views(first: number, count: number): NamedTensor[] {
     return [...this.#tensors].map(([name, tensor]) => ({
       name,
-      tensor: tensor.view(0, [scored, ...tensor.shape.slice(1)]),
+      tensor: tensor.rows(first, count),
     }));
   }
 

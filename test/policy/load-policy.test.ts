@@ -48,19 +48,27 @@ describe('loadPolicy', () => {
   });
 
   /** Changes the graph, and the manifest's hash of it. */
-  function editGraph(edit: (graph: string) => string): void {
-    const path = join(folder, 'step.onnx');
+  function editGraph(file: string, edit: (graph: string) => string): void {
+    const path = join(folder, file);
     writeFileSync(path, edit(readFileSync(path, 'latin1')), 'latin1');
     const sha256 = createHash('sha256').update(readFileSync(path)).digest('hex');
     editManifest((manifest) => {
-      manifest.files = { ...Object(manifest.files), 'step.onnx': sha256 };
+      manifest.files = { ...Object(manifest.files), [file]: sha256 };
+    });
+  }
+
+  /** As in a folder whose models run in one graph. */
+  function leaveOutCombination(): void {
+    editManifest((manifest) => {
+      const { 'combination.onnx': _, ...files } = Object(manifest.files);
+      manifest.files = files;
     });
   }
 
   it('says what to do where a library has no attention for a paged cache', () => {
     cpSync(pagedPolicyFolder, folder, { recursive: true });
     // Takes the definition that the tests' graph carries from it.
-    editGraph((graph) => {
+    editGraph('step.onnx', (graph) => {
       const at = graph.lastIndexOf('PackedPagedAttention');
       return `${graph.slice(0, at)}Other${graph.slice(at + 5)}`;
     });
@@ -73,13 +81,17 @@ describe('loadPolicy', () => {
     editManifest((manifest) => {
       manifest.kv_cache = { ...Object(manifest.kv_cache), block_size: 16 };
     });
+    expect(load).toThrow(
+      'behavior.onnx\'s input "input_ids" is int64 [?, ?]: it must be int64 [?].',
+    );
+    leaveOutCombination();
     expect(load).toThrow('step.onnx\'s input "input_ids" is int64 [?, ?]: it must be int64 [?].');
   });
 
   /** Lets the graph read its behavior weights from another place, and the manifest agree to it. */
   function moveWeights(location: string): void {
     expect(location).toHaveLength('behavior.onnx.data'.length);
-    editGraph((graph) => {
+    editGraph('behavior.onnx', (graph) => {
       expect(graph).toContain('behavior.onnx.data');
       return graph.replaceAll('behavior.onnx.data', location);
     });
@@ -136,6 +148,10 @@ describe('loadPolicy', () => {
     editManifest((manifest) => {
       manifest.vocab_size = 60;
     });
+    expect(load).toThrow(
+      'behavior.onnx\'s output "logits" is float32 [?, 58]: it must be float32 [?, 60].',
+    );
+    leaveOutCombination();
     expect(load).toThrow(
       'step.onnx\'s output "scores" is float32 [?, 58]: it must be float32 [?, 60].',
     );

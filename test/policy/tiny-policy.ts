@@ -1,5 +1,7 @@
 // The tiny policy, loaded by the real ONNX Runtime, and rows to run on it.
 import { fileURLToPath } from 'node:url';
+import { Worker } from 'node:worker_threads';
+import type { SideThreadData } from '../../src/onnx/side-thread-messages.ts';
 import { loadPolicy, type PolicySettings } from '../../src/policy/load-policy.ts';
 import type { StepWeights } from '../../src/policy/parameters.ts';
 import type { Policy } from '../../src/policy/policy.ts';
@@ -25,7 +27,14 @@ export const tinySettings: PolicySettings = {
   threads: 1,
   maxLength: null,
   capacity: { sequences: 4, tokens: 128, scored: 64 },
+  launchSideThread,
 };
+
+/** Node runs workers from built files alone. */
+export function launchSideThread(workerData: SideThreadData): Worker {
+  const file = new URL('../../dist/onnx/side-thread-worker.js', import.meta.url);
+  return new Worker(file, { workerData });
+}
 
 export function loadTinyPolicy(settings: Partial<PolicySettings> = {}): Policy {
   return loadPolicy({ ...tinySettings, ...settings });

@@ -1,0 +1,17 @@
+// The memory that a side thread and its owner share: a state, and the runs to be done as addresses.
+
+/** Most runs that can be handed over at once. */
+export const mostRuns = 4096;
+
+/** What `state[0]` says. The owner writes `run` and `quit`, the thread the others. */
+export const SideState = { starting: 0, idle: 1, run: 2, quit: 3, dead: 4 } as const;
+
+export interface SideThreadData {
+  readonly libraryPath: string;
+  /** On which it runs; none leaves it to the system. */
+  readonly cpus: readonly number[];
+  /** An Int32Array of one. */
+  readonly state: SharedArrayBuffer;
+  /** A BigUint64Array: how many runs, the status of the first that failed (0: none), then a session and a binding each. */
+  readonly runs: SharedArrayBuffer;
+}

@@ -5,6 +5,8 @@ import type { TokenFields } from './schema/token-fields.ts';
 export interface AnswerView {
   readonly logprobs: boolean;
   readonly promptLogprobs: boolean;
+  /** What each model says of every token. */
+  readonly details: boolean;
   readonly tokenIds: boolean;
   /** Log-probabilities name tokens by their ids. */
   readonly namesIds: boolean;
@@ -12,11 +14,12 @@ export interface AnswerView {
 
 export function toView(
   body: TokenFields,
-  { topLogprobs, promptLogprobs }: Pick<GenerationRequest, 'topLogprobs' | 'promptLogprobs'>,
+  request: Pick<GenerationRequest, 'topLogprobs' | 'promptLogprobs' | 'details'>,
 ): AnswerView {
   return {
-    logprobs: topLogprobs !== null,
-    promptLogprobs: promptLogprobs !== null,
+    logprobs: request.topLogprobs !== null,
+    promptLogprobs: request.promptLogprobs !== null,
+    details: request.details,
     tokenIds: body.return_token_ids === true,
     namesIds: body.return_tokens_as_token_ids === true,
   };

@@ -110,9 +110,12 @@ export function toCompletion(
   return { ...header, choices, usage: toUsage(usage) };
 }
 
-function toLogprobs(tokens: readonly GeneratedToken[], { logprobs, namesIds }: AnswerView) {
+function toLogprobs(
+  tokens: readonly GeneratedToken[],
+  { logprobs, namesIds, details }: AnswerView,
+) {
   if (!logprobs) return null;
-  return toLegacyLogprobs(namesIds ? namedByIds(tokens) : tokens);
+  return toLegacyLogprobs(namesIds ? namedByIds(tokens) : tokens, details);
 }
 
 function copy(ids: readonly number[] | undefined): number[] | null {

@@ -9,13 +9,16 @@ import type {
 /** What JSON gets for a probability of zero, as other servers of this API send it. */
 const LOWEST_LOGPROB = -9999;
 
-export function toLegacyLogprobs(tokens: readonly GeneratedToken[]): CompletionLogprobs {
+export function toLegacyLogprobs(
+  tokens: readonly GeneratedToken[],
+  details: boolean,
+): CompletionLogprobs {
   return {
     tokens: tokens.map((token) => token.text),
     token_logprobs: tokens.map(({ logprob }) => (logprob === null ? null : finite(logprob))),
     top_logprobs: tokens.map((token) => topLogprobs(token)),
     text_offset: tokens.map((token) => token.textOffset),
-    ...(tokens.some(({ models }) => models !== null) ? { qsft: tokens.map(toTokenDetails) } : {}),
+    ...(details ? { qsft: tokens.map(toTokenDetails) } : {}),
   };
 }
 

@@ -5,8 +5,8 @@ import { ServerError } from '../../src/errors.ts';
 import type { LocalTokenizer } from '../../src/generation/tokenizer.ts';
 
 export interface ScriptedAnswer {
-  /** Each must be one token of the tokenizer. */
-  readonly tokens: readonly string[];
+  /** Each the text of one token of the tokenizer, or its id. */
+  readonly tokens: readonly (string | number)[];
   /** `hang` waits to be cancelled. */
   readonly end: 'eos' | 'length' | 'error' | 'hang';
 }
@@ -45,9 +45,9 @@ export function scriptedEngine(
     try {
       yield { kind: 'admit', id: 0, cachedTokens: 0, sinceMs: 0 };
       if (input.scoreFrom !== null) yield { kind: 'prompt', id: 0, positions: scorePrompt(input) };
-      for (const text of answer.tokens) {
+      for (const token of answer.tokens) {
         if (signal.aborted) return;
-        yield tokenEvent(tokenizer, text, input);
+        yield tokenEvent(tokenizer, token, input);
       }
       if (answer.end === 'hang') {
         await aborted(signal);
@@ -111,10 +111,14 @@ export function scriptedEngine(
   return { engine, submitted, charged, cancelled: () => cancelled };
 }
 
-function tokenEvent(tokenizer: LocalTokenizer, text: string, input: SequenceInput): SequenceEvent {
-  const [tokenId, ...rest] = tokenizer.encode(text);
+function tokenEvent(
+  tokenizer: LocalTokenizer,
+  token: string | number,
+  input: SequenceInput,
+): SequenceEvent {
+  const [tokenId, ...rest] = typeof token === 'number' ? [token] : tokenizer.encode(token);
   if (tokenId === undefined || rest.length > 0) {
-    throw new Error(`${JSON.stringify(text)} is not one token`);
+    throw new Error(`${JSON.stringify(token)} is not one token`);
   }
   const event = {
     kind: 'token',

@@ -101,6 +101,7 @@ VARIANTS: dict[str, Write] = {
     "int8, cache int8": with_int8_cache("int8"),
     "int4, cache int8": with_int8_cache("int4"),
     "fp16": built("fp16"),
+    "bf16": built("bf16"),
     "int8": exported("int8"),
     "int8, one digit of activations everywhere": integers(fine=()),
     "int8, two digits for head and down": integers(fine=(LM_HEAD, "down_proj")),

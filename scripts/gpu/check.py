@@ -16,7 +16,7 @@ from served import command, post, prompt, run_level, served
 
 PROMPT_TOKENS, ANSWER_TOKENS = 32, 64
 PARITY_PROMPTS, PARITY_TOKENS = 8, 16
-PARITY_LIMIT = 0.05  # nats a token, float16 against float16
+PARITY_LIMIT = 0.05  # nats a token, from float16 on the CPU
 LEAST_SAME_DRAWS = 0.95  # a token that rounding changes changes those behind it
 HOST_BYTES_LIMIT = 4096  # a sequence and step
 # Each is drawn where the scores lie; a bias, be it 0, has the host draw from the row.
@@ -83,23 +83,24 @@ def timing(level: Mapping[str, float]) -> dict[str, float]:
     }
 
 
-def layouts(shape: str, models: Path, device: str) -> dict[str, Path]:
-    """Policies of one shape by what they are called; for a paged cache the CPU has no attention."""
-    found = {shape: models / shape / "policy"}
+def variants(shape: str, models: Path, device: str) -> dict[str, Path]:
+    """Policies of one shape by what they are called; of the last two the CPU has no attention."""
+    found = {f"{shape}, fp16": models / shape / "policy"}
     if device != "cpu":
-        found[f"{shape}, paged"] = models / shape / "paged"
+        found[f"{shape}, bf16"] = models / shape / "bf16"
+        found[f"{shape}, fp16, paged"] = models / shape / "paged"
     return found
 
 
 def check_shape(shape: str, models: Path, options: argparse.Namespace) -> list[dict[str, Any]]:
-    """A record for each layout of the cache; they have the weights and the peer in common."""
+    """A record for each policy of the shape; all have one peer, and weights of one size."""
     slots = models / shape / "policy"
     levels = [int(text) for text in options.concurrency.split(",")]
     with served(command(options.node, options.server, slots, "cpu", None)) as url:
         expected = answers(url, model_id(slots))
     measured = {
         name: measure(policy, levels, expected, options)
-        for name, policy in layouts(shape, models, options.device).items()
+        for name, policy in variants(shape, models, options.device).items()
     }
     transformers = peer.Peer(models / shape / "checkpoint", options.device)
     transformers.run_level(1, PROMPT_TOKENS, 4)
@@ -117,7 +118,7 @@ def check_shape(shape: str, models: Path, options: argparse.Namespace) -> list[d
         | found
         | {
             "timings": {
-                f"this server, {name} fp16": [[timing(level)] for level in found["ours"]],
+                f"this server, {name}": [[timing(level)] for level in found["ours"]],
                 f"Transformers, {shape}": [[timing(vars(level))] for level in theirs],
             }
         }

@@ -1,7 +1,7 @@
-"""Make a float16 policy of one shape with random weights: python gpu/make_policy.py 1b OUT
+"""Make policies of one shape with random weights for a GPU: python gpu/make_policy.py 1b OUT
 
-Leaves OUT/checkpoint (what Transformers loads), OUT/policy (what the server loads) and OUT/paged,
-the same with a paged cache.
+Leaves OUT/checkpoint (what Transformers loads), OUT/policy (what the server loads, in float16),
+OUT/bf16, the same in bfloat16, and OUT/paged, in float16 with a paged cache.
 """
 
 import argparse
@@ -21,13 +21,14 @@ SHAPES = {
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Make a float16 policy with random weights.")
+    parser = argparse.ArgumentParser(description="Make a GPU's policies with random weights.")
     parser.add_argument("shape", choices=SHAPES)
     parser.add_argument("out", type=Path, help="the folder to write")
     arguments = parser.parse_args()
     checkpoint = arguments.out / "checkpoint"
     make_checkpoint(checkpoint, SHAPES[arguments.shape])
     make_policy(checkpoint, "fp16", arguments.out / "policy")
+    make_policy(checkpoint, "bf16", arguments.out / "bf16")
     make_policy(checkpoint, "fp16", arguments.out / "paged", block_size=BLOCK_SIZE)
 
 

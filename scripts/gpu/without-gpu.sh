@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# What of the CUDA path a machine without a GPU can check: scripts/gpu/without-gpu.sh POLICY (exported with --precision fp16).
+# What of the CUDA path a machine without a GPU can check: scripts/gpu/without-gpu.sh POLICY (exported with --precision fp16 or bf16).
 # ONNX Runtime's own CUDA provider loads the policy over stand-ins of CUDA's libraries: it refuses a graph with a node it
 # has no kernel for, and every byte that would cross is counted. No kernel runs. Needs gcc, and `npm run cuda:install`.
 set -euo pipefail

@@ -137,11 +137,15 @@ function cacheLayout(
   return { slots: blocks ?? sequences * rowBlocks, slotTokens: blockSize, lengths };
 }
 
-/** Attention on CUDA takes 16 bits only: with others it would run on the CPU, and the cache cross over at every step. */
+/** On CUDA attention in other types would run on the CPU, and the cache cross over at every step; the CPU has none in bfloat16. */
 function checkDevice(device: Device, { id, kv_cache: { dtype } }: PolicyManifest): void {
-  if (device.kind === 'cuda' && (dtype === 'float32' || dtype === 'int8')) {
-    throw new Error(
-      `device is "${deviceName(device)}", and the KV cache of ${id} is ${dtype}: CUDA's attention takes float16 or bfloat16. Export it with --precision fp16.`,
-    );
-  }
+  if (dtype === 'float16' || (device.kind === 'cuda') === (dtype === 'bfloat16')) return;
+  const without = dtype === 'int8' ? ' and without --kv-cache int8' : '';
+  const reason =
+    device.kind === 'cpu'
+      ? "the CPU's attention takes float32, float16 or int8. Use CUDA, or export it with another --precision."
+      : `CUDA's attention takes float16 or bfloat16. Export it with --precision fp16 or bf16${without}.`;
+  throw new Error(
+    `device is "${deviceName(device)}", and the KV cache of ${id} is ${dtype}: ${reason}`,
+  );
 }

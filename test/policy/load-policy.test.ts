@@ -178,9 +178,29 @@ describe('loadPolicy', () => {
     );
   });
 
-  it('refuses to run attention in float32 on CUDA, which would fall back to the CPU', () => {
-    expect(() => loadTinyPolicy({ device: 'cuda:1' })).toThrow(
-      'device is "cuda:1", and the KV cache of tiny is float32: CUDA\'s attention takes float16 or bfloat16. Export it with --precision fp16.',
+  /** The tiny policy, with a cache of another type by its manifest. */
+  function loadWithCache(dtype: string, device: string): void {
+    editManifest((manifest) => {
+      manifest.kv_cache = { ...Object(manifest.kv_cache), dtype };
+    });
+    loadTinyPolicy({ modelFolder: folder, device }).release();
+  }
+
+  it.each([
+    ['float32', 'Export it with --precision fp16 or bf16.'],
+    ['int8', 'Export it with --precision fp16 or bf16 and without --kv-cache int8.'],
+  ])(
+    'refuses a cache in %s on CUDA, whose attention would fall back to the CPU',
+    (dtype, advice) => {
+      expect(() => loadWithCache(dtype, 'cuda:1')).toThrow(
+        `device is "cuda:1", and the KV cache of tiny is ${dtype}: CUDA's attention takes float16 or bfloat16. ${advice}`,
+      );
+    },
+  );
+
+  it('refuses a cache in bfloat16 on the CPU, which has no attention for it', () => {
+    expect(() => loadWithCache('bfloat16', 'cpu')).toThrow(
+      'device is "cpu", and the KV cache of tiny is bfloat16: the CPU\'s attention takes float32, float16 or int8. Use CUDA, or export it with another --precision.',
     );
   });
 });

@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-Precision = Literal["fp32", "fp16", "int8", "int4"]
-CacheType = Literal["float32", "float16", "int8"]
+Precision = Literal["fp32", "fp16", "bf16", "int8", "int4"]
+CacheType = Literal["float32", "float16", "bfloat16", "int8"]
 ModelRole = Literal["behavior", "value"]
 
 FORMAT_VERSION = 2
 TWIN_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
-CUDA_PRECISIONS: tuple[Precision, ...] = ("fp16",)  # the others' attention is float32
+CUDA_PRECISIONS: tuple[Precision, ...] = ("fp16", "bf16")  # the others' attention is float32
 MODEL_ROLES: tuple[ModelRole, ...] = ("behavior", "value")
 
 # Inputs that both models share; B rows of S tokens, N scored positions.
@@ -47,7 +47,8 @@ LOGITS = "logits"  # float32 (N, V): the only output of one model beside its cac
 
 def cache_type(precision: Precision) -> CacheType:
     """The numbers of a KV cache that is not quantized: what attention computes in."""
-    return "float16" if precision == "fp16" else "float32"
+    of_16_bits: dict[Precision, CacheType] = {"fp16": "float16", "bf16": "bfloat16"}
+    return of_16_bits.get(precision, "float32")
 
 
 def past_name(layer: int, part: str) -> str:

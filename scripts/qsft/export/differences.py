@@ -22,11 +22,12 @@ class Limits:
     combination: float = 1e-3  # between the graph and the Python reference, on the same logits
 
 
-# Logits: PyTorch's own float32 was up to 8e-4 from float64, at one position of 271, where SmolLM2
-# had trained adapters.
+# Logits of SmolLM2 with trained adapters differ within PyTorch, too, at some of 271 positions: its
+# float32 by 8e-4 from float64, its bfloat16 by 4.7 from float32, with a mean KL of 0.03.
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(mean_kl=1e-6, logits=5e-3, schedule=1e-3),
-    "fp16": Limits(mean_kl=1e-3, logits=0.1, schedule=0.05),
+    "fp16": Limits(mean_kl=1e-3, logits=np.inf, schedule=0.1),
+    "bf16": Limits(mean_kl=0.05, logits=np.inf, schedule=0.8),
     "int8": Limits(mean_kl=0.05, logits=np.inf, schedule=0.1),
     "int4": Limits(mean_kl=0.5, logits=np.inf, schedule=0.1),
 }

@@ -7,16 +7,19 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
+from onnx import TensorProto, helper
 
 from qsft.export.contract import INPUT_IDS, SCORE_INDEX, SEQLENS_K, TOTAL_SEQUENCE_LENGTH, USE_VALUE
+from qsft.export.cpu_session import open_on_cpu
 from qsft.policy.extraction import StepWeights, weight_columns
 
 Array = NDArray[np.generic]
 
-CACHE_TYPES: dict[str, type[np.number]] = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int8)": np.int8,
+CACHE_TYPES = {
+    "tensor(float)": TensorProto.FLOAT,
+    "tensor(float16)": TensorProto.FLOAT16,
+    "tensor(bfloat16)": TensorProto.BFLOAT16,
+    "tensor(int8)": TensorProto.INT8,
 }
 
 
@@ -40,12 +43,13 @@ class GraphRunner:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = threads  # 0: as many as there are cores
         self._cache_length = cache_length
-        self._session = self._open(path, options)
-        self.caches: dict[str, NDArray[np.number]] = {}
+        self._session = open_on_cpu(path, options)
+        self.caches: dict[str, Array] = {}
         for value in self._session.get_inputs():
             if "past." in value.name:
                 shape = self._cache_shape(value.shape, slots)
-                self.caches[value.name] = np.zeros(shape, CACHE_TYPES[value.type])
+                element = helper.tensor_dtype_to_np_dtype(CACHE_TYPES[value.type])
+                self.caches[value.name] = np.zeros(shape, element)
         self._flags = {
             value.name: np.array(True)
             for value in self._session.get_inputs()
@@ -77,17 +81,12 @@ class GraphRunner:
             row * longest + i for row, chunk in enumerate(chunks) for i in range(len(chunk.ids))
         ]
 
-    def _open(
-        self, path: Path, options: onnxruntime.SessionOptions
-    ) -> onnxruntime.InferenceSession:
-        return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])
-
     def _cache_shape(self, declared: Sequence[int], slots: int) -> tuple[int, ...]:
         """Of one layer's keys, or values, where the graph declares `declared`."""
         _, kv_heads, _, head_dim = declared
         return (slots, kv_heads, self._cache_length, head_dim)
 
-    def _bound(self, cache: NDArray[np.number], rows: int) -> NDArray[np.number]:
+    def _bound(self, cache: Array, rows: int) -> Array:
         """The part of a cache that a run of so many rows takes."""
         return cache[:rows]  # the batch is the outermost axis: a contiguous view
 
@@ -112,7 +111,8 @@ class GraphRunner:
             binding.bind_cpu_input(name, array)
         for past, cache in self.caches.items():
             part = self._bound(cache, rows)
-            place = ("cpu", 0, cache.dtype.type, part.shape, part.ctypes.data)
+            element = helper.np_dtype_to_tensor_dtype(cache.dtype)
+            place = ("cpu", 0, element, part.shape, part.ctypes.data)
             binding.bind_input(past, *place)
             binding.bind_output(past.replace("past.", "present."), *place)
         for name in self._outputs:

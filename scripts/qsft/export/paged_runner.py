@@ -1,13 +1,10 @@
-"""Run an exported graph with a paged cache on the CPU: in plain operators, a table for each row."""
+"""Run an exported graph with a paged cache: a table for each row."""
 
 from collections.abc import Sequence
 from itertools import accumulate
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
-from numpy.typing import NDArray
 
 from qsft.export.contract import (
     ATTENTION_METADATA,
@@ -18,7 +15,6 @@ from qsft.export.contract import (
 )
 from qsft.export.graph_runner import Array, Chunk, GraphRunner
 from qsft.export.options import ExportOptions
-from qsft.export.paged_stand_in import without_paged_attention
 
 
 def open_runner(path: Path, options: ExportOptions, slots: int, cache_length: int) -> GraphRunner:
@@ -40,21 +36,11 @@ class PagedRunner(GraphRunner):
     def flat_positions(self, chunks: Sequence[Chunk]) -> list[int]:
         return list(range(sum(len(chunk.ids) for chunk in chunks)))
 
-    def _open(
-        self, path: Path, options: onnxruntime.SessionOptions
-    ) -> onnxruntime.InferenceSession:
-        model = without_paged_attention(onnx.load(path, load_external_data=False))
-        weights = "session.model_external_initializers_file_folder_path"
-        options.add_session_config_entry(weights, str(path.parent))
-        return onnxruntime.InferenceSession(
-            model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-        )
-
     def _cache_shape(self, declared: Sequence[int], slots: int) -> tuple[int, ...]:
         _, _, kv_heads, head_dim = declared
         return (slots * self._row_blocks, self._block_size, kv_heads, head_dim)
 
-    def _bound(self, cache: NDArray[np.number], rows: int) -> NDArray[np.number]:
+    def _bound(self, cache: Array, rows: int) -> Array:
         return cache
 
     def _fed(self, chunks: Sequence[Chunk]) -> dict[str, Array]:

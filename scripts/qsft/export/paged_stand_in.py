@@ -156,6 +156,8 @@ def without_paged_attention(model: ModelProto) -> ModelProto:
     copy = ModelProto()
     copy.CopyFrom(model)
     names = {_replace(node) for node in _attentions(copy.graph)}
+    if not names:
+        return copy
     [opset] = [entry.version for entry in model.opset_import if entry.domain == ""]
     copy.functions.extend(_definition(name, opset) for name in sorted(names))
     copy.opset_import.append(helper.make_opsetid(DOMAIN, 1))

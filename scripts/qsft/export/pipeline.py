@@ -52,6 +52,7 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
     if options.block_size is not None and options.precision not in CUDA_PRECISIONS:
         raise ExportError(
             f"{options.precision} has no paged cache: ONNX Runtime's PagedAttention takes fp16"
+            " or bf16"
         )
     if options.int8_cache and options.precision in CUDA_PRECISIONS:
         raise ExportError(

@@ -1,30 +1,83 @@
-"""Exports in float16: verified on the CPU, meant for a GPU."""
+"""Exports in 16 bits: for a GPU, verified on the CPU by rounding what float32 operators give."""
 
 import json
 from dataclasses import replace
 from pathlib import Path
 
+import ml_dtypes
+import numpy as np
+import onnx.parser
 import pytest
 from onnx import TensorProto, load
+from onnxruntime import InferenceSession
 from small_models import MakeCheckpoint, llama
+from test_families import FAMILIES
 
+from qsft.export.contract import Precision
+from qsft.export.half_stand_in import without_half_precision
 from qsft.export.options import ExportError
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
 
+CACHES: dict[Precision, tuple[str, int]] = {
+    "fp16": ("float16", TensorProto.FLOAT16),
+    "bf16": ("bfloat16", TensorProto.BFLOAT16),
+}
+LARGEST_KL: dict[Precision, float] = {"fp16": 1e-5, "bf16": 1e-3}
+# 16448 is how bfloat16 writes 3.
+TWO_STEPS = """
+<ir_version: 10, opset_import: ["": 21]>
+steps (float[N] given, bool chosen) => (float[N] y) <bfloat16[1] w = {16448}> {
+    x = Cast <to = 16> (given)
+    sum = Add (x, w)
+    y = If (chosen) <
+        then_branch = product () => (float[N] a) {
+            product = Mul (sum, w)
+            a = Cast <to = 1> (product)
+        },
+        else_branch = nothing () => (float[N] a) { a = Cast <to = 1> (x) }
+    >
+}
+"""
 
-def test_a_float16_policy_has_its_cache_in_float16_and_its_scores_in_float32(
-    make_checkpoint: MakeCheckpoint, tmp_path: Path
+
+@pytest.mark.parametrize("precision", CACHES)
+def test_the_cache_has_16_bits_and_the_scores_32(
+    precision: Precision, make_checkpoint: MakeCheckpoint, tmp_path: Path
 ) -> None:
     out = tmp_path / "out"
-    report = export_policy(make_checkpoint(llama()), out, replace(tiny_options(), precision="fp16"))
+    options = replace(tiny_options(), precision=precision)
+    report = export_policy(make_checkpoint(llama()), out, options)
+    name, element = CACHES[precision]
     manifest = json.loads((out / "policy.json").read_text())
-    assert (manifest["precision"], manifest["kv_cache"]["dtype"]) == ("fp16", "float16")
+    assert (manifest["precision"], manifest["kv_cache"]["dtype"]) == (precision, name)
+    assert manifest["precision_cost"]["kl"]["mean"] < LARGEST_KL[precision]
     graph = load(out / "step.onnx", load_external_data=False).graph
     types = {v.name: v.type.tensor_type.elem_type for v in (*graph.input, *graph.output)}
-    assert types["behavior.past.0.key"] == types["value.present.1.value"] == TensorProto.FLOAT16
+    assert types["behavior.past.0.key"] == types["value.present.1.value"] == element
     assert types["scores"] == types["beta"] == TensorProto.FLOAT
-    assert 0 < report.verification.kl["policy"].mean < 1e-3
+    assert 0 < report.verification.kl["policy"].mean < LARGEST_KL[precision]
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_family_exports_in_bfloat16(
+    family: str, make_checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    options = replace(tiny_options(), precision="bf16")
+    report = export_policy(make_checkpoint(FAMILIES[family]), tmp_path / "out", options)
+    assert report.verification.logits_difference < 0.1
+    assert report.verification.schedule_difference < 0.1
+
+
+def test_the_stand_in_rounds_behind_every_operator_also_in_a_branch() -> None:
+    model = without_half_precision(onnx.parser.parse_model(TWO_STEPS))
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    given = np.float32([0.01, 1.001, 200.7])
+    [y] = session.run(None, {"given": given, "chosen": np.array(True)})
+    three = ml_dtypes.bfloat16(3)
+    expected = (given.astype(ml_dtypes.bfloat16) + three) * three
+    np.testing.assert_array_equal(y, expected.astype(np.float32))
+    assert not np.array_equal(y, ((given + 3) * 3).astype(ml_dtypes.bfloat16).astype(np.float32))
 
 
 def test_adapters_have_no_float16_twin(tmp_path: Path) -> None:

@@ -7,7 +7,7 @@ import { startPeer } from './peer-contestant.ts';
 import { startServerContestant } from './server-contestant.ts';
 
 /** Folders of this project's policies, as `make_model.py` names them. */
-const precisions = ['int4', 'int8', 'fp32'] as const;
+const precisions = ['int8', 'int4', 'fp32'] as const;
 export type Precision = (typeof precisions)[number];
 
 export function madePrecisions(models: string): Precision[] {
@@ -51,7 +51,7 @@ export function peerEntries(models: string, python: string): PeerEntry[] {
     script: string,
     ...args: readonly string[]
   ): PeerEntry => ({ name, against, start: () => startPeer(python, script, args) });
-  const quantized = ['int4', 'int8'] as const;
+  const quantized = ['int8', 'int4'] as const;
   const checkpoint = join(models, 'checkpoint');
   const genai = join(models, 'genai');
   return [

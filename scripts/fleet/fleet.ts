@@ -14,7 +14,7 @@ const { values: flags } = parseArgs({
       type: 'string',
       default: fileURLToPath(new URL('../bench/results.json', import.meta.url)),
     },
-    contestant: { type: 'string', default: 'this server, int4' },
+    contestant: { type: 'string', default: 'this server, int8' },
     think: { type: 'string', default: '10' },
     prompt: { type: 'string', default: '1000' },
     answer: { type: 'string', default: '100' },

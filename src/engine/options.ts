@@ -8,7 +8,7 @@ export const engineOptionsSchema = z.object({
   device: z.string().min(1),
   /** Path of a libonnxruntime; null takes the one onnxruntime-node ships. */
   libraryPath: z.string().min(1).nullable(),
-  /** Threads that both models may use together; 0 takes as many as there are cores. */
+  /** Threads that both models may use together; 0: as many as there are cores. */
   threads: z.int().nonnegative(),
   /** Sequences decoded in one batch; null takes as many as `kvCacheBytes` holds, or 32. */
   maxSequences: z.int().positive().nullable(),

@@ -31,7 +31,7 @@ export interface PolicySettings {
   readonly device: string;
   /** Null takes the library onnxruntime-node ships. */
   readonly libraryPath: string | null;
-  /** Of both models together; 0 takes as many as there are cores. */
+  /** Of both models together; 0: as many as there are cores. */
   readonly threads: number;
   /** Tokens a slot holds; null takes the manifest's. */
   readonly maxLength: number | null;

@@ -1,10 +1,10 @@
 // The graphs of a policy's folder, opened for a device: models and combination apart where the folder has them so and the
 // device is a CPU, whose threads they share; else all in one.
-import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { type Device, deviceName } from '../onnx/device.ts';
 import type { Runtime } from '../onnx/runtime.ts';
 import { Session } from '../onnx/session.ts';
+import { coreCount } from './core-count.ts';
 import { checkCombinationGraph, checkModelGraph, checkStepGraph } from './graph-contract.ts';
 import type { PolicyManifest } from './manifest.ts';
 
@@ -40,7 +40,7 @@ export function openGraphs(
     checkStepGraph(step, manifest);
     return { kind: 'step', step };
   }
-  const all = threads === 0 ? availableParallelism() : threads;
+  const all = threads === 0 ? coreCount() : threads;
   const behavior = open('behavior.onnx', Math.ceil(all / 2));
   checkModelGraph(behavior, 'behavior', manifest);
   const value = open('value.onnx', Math.max(1, Math.floor(all / 2)));

@@ -137,7 +137,7 @@ export const SETTINGS = {
     'Longest a request may take, in the queue too; the `timeout` of a request may ask for less.',
   ),
   toolParser: choice(
-    ['auto', 'hermes', 'llama3_json', 'none'],
+    ['auto', 'hermes', 'llama3_json', 'qwen3_coder', 'none'],
     'auto',
     'The format in which the model calls tools: auto goes by its chat template, with none there are no tools.',
   ),

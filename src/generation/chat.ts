@@ -141,8 +141,10 @@ function toolReading(
       { param: 'tools' },
     );
   }
-  const names = new Set(tools.map((tool) => tool.function.name));
-  return { createScanner: () => createScanner(format, names), onlyOneCall };
+  const offered = new Map(
+    tools.map(({ function: { name, parameters } }) => [name, parameters] as const),
+  );
+  return { createScanner: () => createScanner(format, offered), onlyOneCall };
 }
 
 /** What the answer must be, calls included: forced ones alone, others instead of what the request demands of its text. */
@@ -170,7 +172,7 @@ function withCalls(
 
 /** What need not be generated where only the first call counts. */
 function endOfCall(tools: ToolReading | null, format: ToolCallFormat | null): string[] {
-  return tools?.onlyOneCall === true && format === 'hermes' ? ['</tool_call>'] : [];
+  return tools?.onlyOneCall === true && format !== 'llama3_json' ? ['</tool_call>'] : [];
 }
 
 function withoutTemplate(): ServerError {

@@ -31,6 +31,12 @@ const tools = [
   { type: 'function' as const, function: { name: 'stop' } },
 ];
 const names = new Set(['turn', 'stop']);
+const offered = new Map(
+  tools.map(({ function: { name, ...rest } }) => [
+    name,
+    'parameters' in rest ? rest.parameters : undefined,
+  ]),
+);
 const forced = { isForced: true, onlyOne: true, strict: new Set<string>(), limits: FORMAT_LIMITS };
 
 function formatOf(format: ToolCallFormat, demand: CallDemand): TextFormat {
@@ -40,7 +46,7 @@ function formatOf(format: ToolCallFormat, demand: CallDemand): TextFormat {
 }
 
 function read(format: ToolCallFormat, text: string): AnswerPart[] {
-  const scanner = createScanner(format, names);
+  const scanner = createScanner(format, offered);
   return [...scanner.push(text), ...scanner.finish()];
 }
 
@@ -101,10 +107,12 @@ describe('callFormat', () => {
     const other = { type: 'grammar', grammar: 'root ::= "an answer"' } as const;
     const both: TextFormat = { type: 'or', elements: [other, calls] };
     expect(await accepts(bytes, both, 'an answer')).toBe(true);
-    const call =
-      format === 'hermes'
-        ? '<tool_call>\n{"name": "turn", "arguments": {"by": 7}}\n</tool_call>'
-        : '{"name": "turn", "parameters": {"by": 7}}';
+    const call = {
+      hermes: '<tool_call>\n{"name": "turn", "arguments": {"by": 7}}\n</tool_call>',
+      llama3_json: '{"name": "turn", "parameters": {"by": 7}}',
+      qwen3_coder:
+        '<tool_call>\n<function=turn>\n<parameter=by>\n7\n</parameter>\n</function>\n</tool_call>',
+    }[format];
     expect(await accepts(bytes, both, call)).toBe(true);
     expect(await accepts(bytes, both, `${call}an answer`)).toBe(false);
   });
@@ -137,5 +145,54 @@ describe('callFormat', () => {
     expect(() => callFormat('hermes', [odd], { ...forced, strict: new Set(['odd']) })).toThrow(
       expect.objectContaining({ param: 'tools', message: expect.stringContaining('"not"') }),
     );
+  });
+
+  describe('of Qwen3-Coder', () => {
+    const write = {
+      type: 'function' as const,
+      function: {
+        name: 'write',
+        parameters: {
+          type: 'object',
+          properties: {
+            text: { type: 'string' },
+            mode: { enum: ['new', 'add'] },
+            lines: { $ref: '#/$defs/lines' },
+          },
+          required: ['text'],
+          $defs: { lines: { type: 'array', items: { type: 'integer' } } },
+        },
+      },
+    };
+    const body = (parameters: string) => `<function=write>\n${parameters}</function>`;
+    const parameter = (key: string, value: string) =>
+      `<parameter=${key}>\n${value}\n</parameter>\n`;
+    const strict = { ...forced, isForced: false, strict: new Set(['write']) };
+
+    it.each<[boolean, string]>([
+      [true, parameter('text', 'if (a < b) {\n  "</p>"\n}\n<param')],
+      [true, parameter('text', '') + parameter('mode', 'add') + parameter('lines', '[1, 2]')],
+      [false, parameter('mode', 'add')],
+      [false, parameter('text', 'a') + parameter('mode', 'old')],
+      [false, parameter('text', 'a') + parameter('lines', '["1"]')],
+      [false, parameter('text', 'a') + parameter('other', 'b')],
+      [false, parameter('text', 'a </function> b')],
+    ])(
+      'holds strict calls to their schema, with outer tags and without: %j, %j',
+      async (is, given) => {
+        const format = callFormat('qwen3_coder', [write], strict);
+        if (format === null) throw new Error('no format');
+        const call = body(given);
+        expect(await accepts(bytes, format, `So: ${call}`)).toBe(is);
+        expect(await accepts(bytes, format, `<tool_call>\n${call}\n</tool_call>`)).toBe(is);
+      },
+    );
+
+    it('cannot hold plain text to a pattern', () => {
+      const parameters = { type: 'object', properties: { at: { type: 'string', pattern: 'a+' } } };
+      const tool = { type: 'function' as const, function: { name: 'write', parameters } };
+      expect(() => callFormat('qwen3_coder', [tool], strict)).toThrow(/has "pattern"/);
+      expect(callFormat('qwen3_coder', [tool], forced)).toMatchObject({ type: 'grammar' });
+    });
   });
 });

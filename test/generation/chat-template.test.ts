@@ -140,6 +140,7 @@ describe('a chat template', () => {
   it.each([
     ['tools <tool_call>', 'hermes'],
     ['tools <tool_call><function=', null],
+    ['tools <tool_call><function=NAME><parameter=KEY>', 'qwen3_coder'],
     ['tools <|python_tag|>', 'llama3_json'],
     ['<tool_call>', null],
     ['tools', null],

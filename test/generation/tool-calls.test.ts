@@ -3,7 +3,23 @@ import { describe, expect, it } from 'vitest';
 import { createScanner } from '../../src/generation/tool-calls/format.ts';
 import { TOOL_CALL_FORMATS, type ToolCallFormat } from '../../src/generation/tool-calls/scanner.ts';
 
-const TOOLS = new Set(['add', 'get_weather']);
+const TOOLS = new Map<string, object | undefined>([
+  [
+    'add',
+    {
+      properties: {
+        a: { type: 'integer' },
+        b: { type: 'array' },
+        c: { type: 'string' },
+        d: { type: 'number' },
+        e: { type: ['boolean', 'null'] },
+        f: { anyOf: [{ type: 'object' }, { type: 'string' }] },
+        g: { enum: [1, 'x'] },
+      },
+    },
+  ],
+  ['get_weather', undefined],
+]);
 
 /** Text, or a call with all its arguments. */
 type Found = string | { readonly name: string; readonly arguments: string };
@@ -121,7 +137,99 @@ describe('the Llama 3 scanner', () => {
   });
 });
 
-describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
+describe('the Qwen3-Coder scanner', () => {
+  const write = (name: string, values: Record<string, string>) =>
+    `<tool_call>\n<function=${name}>\n${Object.entries(values)
+      .map(([key, value]) => `<parameter=${key}>\n${value}\n</parameter>\n`)
+      .join('')}</function>\n</tool_call>`;
+
+  it.each<[string, string, Found[]]>([
+    ['plain text', ' Hello <b>\n', [' Hello <b>\n']],
+    [
+      'values by the types of the schema',
+      write('add', {
+        a: '12345678901234567890',
+        b: '[1, "x"]',
+        d: '-1.0',
+        e: 'True',
+        f: '{}',
+        g: '1',
+      }),
+      [
+        call(
+          'add',
+          '{"a": 12345678901234567890, "b": [1, "x"], "d": -1.0, "e": true, "f": {}, "g": 1}',
+        ),
+      ],
+    ],
+    [
+      'values that are not of their type, as texts',
+      write('add', { a: '1.5', b: '[1', d: 'x', e: 'yes', f: 'a b', h: '7' }),
+      [call('add', '{"a": "1.5", "b": "[1", "d": "x", "e": "yes", "f": "a b", "h": "7"}')],
+    ],
+    [
+      'texts of several lines, with what JSON escapes',
+      write('add', { c: '\n  "a" < b\\\n\n</div>\n' }),
+      [call('add', String.raw`{"c": "\n  \"a\" < b\\\n\n</div>\n"}`)],
+    ],
+    ['null', write('add', { a: 'null', c: 'NULL' }), [call('add', '{"a": null, "c": null}')]],
+    [
+      'a text that begins as null does',
+      write('add', { c: 'nullify' }),
+      [call('add', '{"c": "nullify"}')],
+    ],
+    ['an empty text', write('add', { c: '' }), [call('add', '{"c": ""}')]],
+    [
+      'text and two calls',
+      `Let me see.\n${write('add', {})}\n${write('get_weather', { city: 'Köln' })}\n`,
+      ['Let me see.', call('add', '{}'), call('get_weather', '{"city": "Köln"}')],
+    ],
+    [
+      'a call without the outer tags',
+      'So:\n<function=add><parameter=a>1</parameter></function> done',
+      ['So:', call('add', '{"a": 1}'), 'done'],
+    ],
+    [
+      'parameters without their ends',
+      '<tool_call><function=add><parameter=c>\nx\n<parameter=a>2</function></tool_call>',
+      [call('add', '{"c": "x", "a": 2}')],
+    ],
+    [
+      'a call that is cut, as far as it goes',
+      'Hm\n<tool_call>\n<function=add>\n<parameter=c>\nabc\n</para',
+      ['Hm', call('add', '{"c": "abc')],
+    ],
+  ])('reads %s', (_, input, parts) => {
+    expect(scan('qwen3_coder', [input])).toEqual(parts);
+    expect(scan('qwen3_coder', [...input])).toEqual(parts);
+  });
+
+  it.each([
+    ['a tool that was not offered', '<tool_call><function=rm></function></tool_call>'],
+    ['a call that is cut in its name', 'a <tool_call>\n<function=ad'],
+    ['JSON in the tags', `<tool_call>\n${ADD}\n</tool_call>`],
+    ['half a tag', 'a <tool_c'],
+    ['a closing tag alone', 'a </tool_call>'],
+    ['a name without an end', `<function=${'a'.repeat(300)}>`],
+  ])('leaves %s as text', (_, input) => {
+    expect(scan('qwen3_coder', [input])).toEqual([input]);
+  });
+
+  it('gives out a text as it comes', () => {
+    const scanner = createScanner('qwen3_coder', TOOLS);
+    expect(scanner.push('<function=add>\n<parameter=c>\nsome')).toEqual([
+      { kind: 'call', name: 'add' },
+      { kind: 'arguments', text: '{' },
+      { kind: 'arguments', text: '"c": ' },
+      { kind: 'arguments', text: '"some' },
+    ]);
+    expect(scanner.push(' "x"\n')).toEqual([{ kind: 'arguments', text: ' \\"x\\"' }]);
+    expect(scanner.push('</parameter>')).toEqual([{ kind: 'arguments', text: '"' }]);
+    expect(scanner.push('</function>')).toEqual([{ kind: 'arguments', text: '}' }]);
+  });
+});
+
+describe.each(['hermes', 'llama3_json'] as const)('the %s scanner', (format) => {
   it('gives out arguments as they come, once a call has named its tool', () => {
     const scanner = createScanner(format, TOOLS);
     const before = format === 'hermes' ? '<tool_call>\n' : '';
@@ -134,10 +242,14 @@ describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
     expect(scanner.push('}}')).toEqual([{ kind: 'arguments', text: '}' }]);
     expect(scanner.finish()).toEqual([]);
   });
+});
 
+describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
   const piece = fc.oneof(
     fc.constantFrom(
       '<tool_call>',
+      ...['<function=', '<function=add>', '</function>', '<parameter=', '<parameter=c>'],
+      ...['</parameter>', 'null', 'a>'],
       '</tool_call>',
       '<|python_tag|>',
       ADD,
@@ -175,7 +287,7 @@ describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
   it('loses nothing but what calls are made of', () => {
     fc.assert(
       fc.property(fc.string(), (anything) => {
-        fc.pre(!anything.includes('name'));
+        fc.pre(!anything.includes('name') && !anything.includes('<function='));
         expect(scan(format, [anything])).toEqual(anything === '' ? [] : [anything]);
       }),
     );
@@ -184,10 +296,17 @@ describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
   it('takes a long text in time linear to its length', () => {
     const scanner = createScanner(format, TOOLS);
     const opening = '<tool_call>{"name": "add", "arguments": {"a": "';
+    const openings = {
+      hermes: [opening],
+      llama3_json: [opening.slice(11)],
+      qwen3_coder: ['c', 'b'].map((key) => `<function=add><parameter=${key}>`),
+    };
     const start = performance.now();
-    scanner.push(format === 'hermes' ? opening : opening.slice(11));
-    for (let count = 0; count < 200_000; count += 1) scanner.push('x < ');
-    scanner.push('"}}</tool_call>');
+    for (const before of openings[format]) {
+      scanner.push(before);
+      for (let count = 0; count < 200_000; count += 1) scanner.push('x < ');
+      scanner.push('"}}</parameter></tool_call>');
+    }
     scanner.finish();
     expect(performance.now() - start).toBeLessThan(3000);
   });

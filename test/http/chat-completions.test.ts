@@ -325,6 +325,18 @@ describe('tools', () => {
     expect(choices[0]).toMatchObject({ finish_reason: 'stop', message: { content: WEATHER_CALL } });
   });
 
+  it("reads Qwen3-Coder's calls, whose values mean what the tool's schema says", async () => {
+    const call =
+      '<tool_call>\n<function=get_weather>\n<parameter=city>\n12\n</parameter>\n</function>\n</tool_call>';
+    const template = `${TEMPLATE}{# <function=NAME><parameter=KEY> #}`;
+    const { reply } = chatApp([`Hm.\n${call}`], { template });
+    const [choice] = (await reply({ tools: [WEATHER] })).choices;
+    expect(choice).toMatchObject({ finish_reason: 'tool_calls', message: { content: 'Hm.' } });
+    expect(choice?.message.tool_calls).toMatchObject([
+      { function: { name: 'get_weather', arguments: '{"city": "12"}' } },
+    ]);
+  });
+
   it('are read in the format the operator names', async () => {
     const call = '{"name": "get_weather", "parameters": {}}';
     const { reply } = chatApp([call], { toolParser: 'llama3_json' });

@@ -8,6 +8,7 @@ import type { TextFormat } from '../../constraint/text-format.ts';
 import { ServerError } from '../../errors.ts';
 import type { ToolDefinition } from '../conversation.ts';
 import { LLAMA3_TEXT } from './llama3-text.ts';
+import { anyParameters, parameterRules } from './parameter-grammar.ts';
 import type { ToolCallFormat } from './scanner.ts';
 
 export interface CallDemand {
@@ -26,18 +27,28 @@ interface Marks {
   readonly end: string;
   /** Between calls. */
   readonly separator: string;
+  /** What begins a call and no text; none where a call is the whole answer. */
+  readonly triggers: readonly string[];
 }
 
 const MARKS: Readonly<Record<ToolCallFormat, Marks>> = {
   hermes: {
-    begin: (name) => `<tool_call>\n{"name": ${name}, "arguments": `,
+    begin: (name) => `<tool_call>\n{"name": ${JSON.stringify(name)}, "arguments": `,
     end: '}\n</tool_call>',
     separator: '\n',
+    triggers: ['<tool_call>'],
   },
   llama3_json: {
-    begin: (name) => `{"name": ${name}, "parameters": `,
+    begin: (name) => `{"name": ${JSON.stringify(name)}, "parameters": `,
     end: '}',
     separator: '; ',
+    triggers: [],
+  },
+  qwen3_coder: {
+    begin: (name) => `<tool_call>\n<function=${name}>\n`,
+    end: '</function>\n</tool_call>',
+    separator: '\n',
+    triggers: ['<tool_call>', '<function='],
   },
 };
 
@@ -51,26 +62,25 @@ export function callFormat(
   const isFree = !isForced && strict.size === 0;
   if (isFree) return null;
   if (isForced) return { type: 'grammar', grammar: callsGrammar(format, tools, demand) };
-  switch (format) {
-    case 'hermes':
-      return {
-        type: 'triggered_tags',
-        triggers: ['<tool_call>'],
-        tags: tools.map((tool) => callTag(tool, demand)),
-        stop_after_first: onlyOne,
-      };
-    case 'llama3_json':
-      // Its calls begin as any JSON does: what begins with a brace is one.
-      return {
-        type: 'or',
-        elements: [
-          { type: 'grammar', grammar: LLAMA3_TEXT },
-          { type: 'grammar', grammar: callsGrammar(format, tools, demand) },
-        ],
-      };
-    default:
-      return format satisfies never;
+  const { triggers } = MARKS[format];
+  if (triggers.length > 0) {
+    return {
+      type: 'triggered_tags',
+      triggers,
+      tags: tools.flatMap((tool) =>
+        triggers.map((trigger) => callTag(format, tool, demand, trigger)),
+      ),
+      stop_after_first: onlyOne,
+    };
   }
+  // Calls begin as any JSON does: what begins with a brace is one.
+  return {
+    type: 'or',
+    elements: [
+      { type: 'grammar', grammar: LLAMA3_TEXT },
+      { type: 'grammar', grammar: callsGrammar(format, tools, demand) },
+    ],
+  };
 }
 
 /** Calls and nothing else. */
@@ -81,37 +91,51 @@ function callsGrammar(
 ): string {
   const { begin, end, separator } = MARKS[format];
   const calls = tools.map((tool, index) => {
-    const name = JSON.stringify(tool.function.name);
-    return `${literal(begin(name))} arguments${index} ${literal(end)}`;
+    return `${literal(begin(tool.function.name))} arguments${index} ${literal(end)}`;
   });
-  const rules = tools.map((tool, index) => argumentRules(tool, `arguments${index}`, demand));
+  const rules = tools.map((tool, index) =>
+    argumentRules(format, tool, `arguments${index}`, demand),
+  );
   const others = demand.onlyOne ? '' : ` (${literal(separator)} call)*`;
   return `root ::= call${others}\ncall ::= ${calls.join(' | ')}\n${rules.join('')}${JSON_BASICS}`;
 }
 
-function callTag(tool: ToolDefinition, demand: CallDemand) {
-  const { begin, end } = MARKS.hermes;
-  const grammar = argumentRules(tool, 'root', demand) + JSON_BASICS;
+/** The trigger may come where the beginning of a call has it: outer tags may be missing. */
+function callTag(
+  format: ToolCallFormat,
+  tool: ToolDefinition,
+  demand: CallDemand,
+  trigger: string,
+) {
+  const { begin, end } = MARKS[format];
+  const grammar = argumentRules(format, tool, 'root', demand) + JSON_BASICS;
+  const whole = begin(tool.function.name);
   return {
     type: 'tag',
-    begin: begin(JSON.stringify(tool.function.name)),
+    begin: whole.slice(whole.indexOf(trigger)),
     content: { type: 'grammar', grammar },
-    end,
+    end: trigger === '<function=' ? '</function>' : end,
   } as const;
 }
 
 /** A schema that cannot be kept to is a hint, unless the tool is strict. */
 function argumentRules(
+  format: ToolCallFormat,
   { function: offered }: ToolDefinition,
   rule: string,
   { strict, limits }: CallDemand,
 ): string {
-  const schema = { type: 'object', additionalProperties: false, ...offered.parameters };
+  const schema: object = { type: 'object', additionalProperties: false, ...offered.parameters };
   try {
-    return jsonRules(schema as JsonSchema, rule, limits);
+    const rules = jsonRules(schema as JsonSchema, rule, limits);
+    return format === 'qwen3_coder' ? parameterRules(schema, rule, limits) : rules;
   } catch (error) {
     if (!(error instanceof FormatProblem)) throw error;
-    if (!strict.has(offered.name)) return jsonRules({ type: 'object' }, rule, limits);
+    if (!strict.has(offered.name)) {
+      return format === 'qwen3_coder'
+        ? anyParameters(rule)
+        : jsonRules({ type: 'object' }, rule, limits);
+    }
     const message = `tools cannot be strict: the schema of ${offered.name} ${error.message}.`;
     throw new ServerError('invalid_request', message, { param: 'tools', cause: error });
   }

@@ -3,7 +3,7 @@
 // way, is read when it is whole.
 import { ObjectEnd } from './object-end.ts';
 import { readCall } from './read-call.ts';
-import type { AnswerPart } from './scanner.ts';
+import type { AnswerPart, OfferedTools } from './scanner.ts';
 
 /** {"name": "…", "arguments": { up to its brace. */
 const BEGINNING =
@@ -12,14 +12,14 @@ const BEGINNING =
 const LONGEST_BEGINNING = 512;
 
 export class CallReader {
-  readonly #toolNames: ReadonlySet<string>;
+  readonly #tools: OfferedTools;
   /** All of it, until it is a call. */
   #text = '';
   /** Null until it is a call. */
   #arguments: ObjectEnd | null = null;
 
-  constructor(toolNames: ReadonlySet<string>) {
-    this.#toolNames = toolNames;
+  constructor(tools: OfferedTools) {
+    this.#tools = tools;
   }
 
   /** Nothing once the arguments have come to their end. */
@@ -31,7 +31,7 @@ export class CallReader {
     const [beginning, quoted = ''] = BEGINNING.exec(this.#text.slice(0, LONGEST_BEGINNING)) ?? [];
     if (beginning === undefined) return [];
     const name = nameOf(quoted);
-    if (name === null || !this.#toolNames.has(name)) return [];
+    if (name === null || !this.#tools.has(name)) return [];
     this.#arguments = new ObjectEnd();
     return [
       { kind: 'call', name },
@@ -42,7 +42,7 @@ export class CallReader {
   /** The text is over: the call, where it was none yet; null for what is none, and stays text. */
   finish(): AnswerPart[] | null {
     if (this.#arguments !== null) return [];
-    const call = readCall(this.#text, this.#toolNames);
+    const call = readCall(this.#text, this.#tools);
     if (call === null) return null;
     return [
       { kind: 'call', name: call.name },

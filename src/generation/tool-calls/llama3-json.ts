@@ -2,12 +2,12 @@
 // with or without <|python_tag|> before. An answer that begins with anything else is text from its beginning to its end.
 import { CallReader } from './call-reader.ts';
 import { ObjectEnd } from './object-end.ts';
-import type { AnswerPart, ToolCallScanner } from './scanner.ts';
+import type { AnswerPart, OfferedTools, ToolCallScanner } from './scanner.ts';
 
 export const LLAMA3_TAG = '<|python_tag|>';
 
 export class Llama3JsonScanner implements ToolCallScanner {
-  readonly #toolNames: ReadonlySet<string>;
+  readonly #tools: OfferedTools;
   #isText = false;
   /** White space, separators and a tag since the last call: not given out, for all may turn out to be text. */
   #before = '';
@@ -17,8 +17,8 @@ export class Llama3JsonScanner implements ToolCallScanner {
   #object: { readonly call: CallReader; readonly end: ObjectEnd } | null = null;
   #hasCalls = false;
 
-  constructor(toolNames: ReadonlySet<string>) {
-    this.#toolNames = toolNames;
+  constructor(tools: OfferedTools) {
+    this.#tools = tools;
   }
 
   push(piece: string): AnswerPart[] {
@@ -27,7 +27,7 @@ export class Llama3JsonScanner implements ToolCallScanner {
     while (index < piece.length && !this.#isText) {
       const character = piece.charAt(index);
       if (this.#object === null && character === '{' && !this.#isInTag()) {
-        this.#object = { call: new CallReader(this.#toolNames), end: new ObjectEnd() };
+        this.#object = { call: new CallReader(this.#tools), end: new ObjectEnd() };
       }
       if (this.#object === null) {
         index += 1;

@@ -1,10 +1,10 @@
 // One call as JSON: {"name": …, "arguments": …}, or "parameters" as Llama says.
-import type { ParsedCall } from './scanner.ts';
+import type { OfferedTools, ParsedCall } from './scanner.ts';
 
 /** Null for what is no call, or calls a tool that is not offered. */
-export function readCall(json: string, toolNames: ReadonlySet<string>): ParsedCall | null {
+export function readCall(json: string, tools: OfferedTools): ParsedCall | null {
   const value = parseObject(json);
-  if (value === null || typeof value.name !== 'string' || !toolNames.has(value.name)) return null;
+  if (value === null || typeof value.name !== 'string' || !tools.has(value.name)) return null;
   const key = ['arguments', 'parameters'].find((candidate) => Object.hasOwn(value, candidate));
   if (key === undefined) return { name: value.name, arguments: '{}' };
   const given = value[key];

@@ -19,6 +19,9 @@ export interface ToolCallScanner {
   finish(): AnswerPart[];
 }
 
-export const TOOL_CALL_FORMATS = ['hermes', 'llama3_json'] as const;
+/** By name, each with the schema of its arguments. */
+export type OfferedTools = ReadonlyMap<string, object | undefined>;
+
+export const TOOL_CALL_FORMATS = ['hermes', 'llama3_json', 'qwen3_coder'] as const;
 
 export type ToolCallFormat = (typeof TOOL_CALL_FORMATS)[number];

@@ -3,7 +3,7 @@ import { workerData } from 'node:worker_threads';
 import { keepToCpus } from './affinity.ts';
 import type { OrtApi } from './api.ts';
 import { loadLibrary } from './library.ts';
-import { SideState, type SideThreadData } from './side-thread-messages.ts';
+import { SideState, type SideThreadData, waitWhile } from './side-thread-messages.ts';
 
 function serve({ libraryPath, cpus, ...shared }: SideThreadData): void {
   const state = new Int32Array(shared.state);
@@ -17,7 +17,7 @@ function serve({ libraryPath, cpus, ...shared }: SideThreadData): void {
     keepToCpus(cpus);
     for (;;) {
       tell(SideState.idle);
-      Atomics.wait(state, 0, SideState.idle);
+      waitWhile(state, SideState.idle);
       if (Atomics.load(state, 0) === SideState.quit) return;
       runs[1] = runAll(api, runs);
     }

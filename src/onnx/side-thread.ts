@@ -3,7 +3,7 @@ import { Worker } from 'node:worker_threads';
 import { keepToCpus, usableCpus } from './affinity.ts';
 import type { Binding } from './binding.ts';
 import type { Runtime } from './runtime.ts';
-import { mostRuns, SideState, type SideThreadData } from './side-thread-messages.ts';
+import { mostRuns, SideState, type SideThreadData, waitWhile } from './side-thread-messages.ts';
 
 /** Loading a library takes a tenth of a second. */
 const startTimeoutMs = 30_000;
@@ -34,7 +34,7 @@ export class SideThread {
       runs: this.#runs.buffer,
     });
     worker.unref();
-    Atomics.wait(this.#state, 0, SideState.starting, startTimeoutMs);
+    waitWhile(this.#state, SideState.starting, startTimeoutMs);
     this.#expectIdle();
     keepToCpus(allCpus.slice(0, middle));
   }
@@ -49,7 +49,7 @@ export class SideThread {
       meanwhile();
     } finally {
       // Also if that failed: the thread must be done with memory that its owner may now release.
-      Atomics.wait(this.#state, 0, SideState.run);
+      waitWhile(this.#state, SideState.run);
     }
     this.#expectIdle();
     const status = this.#runs[1] ?? 0n;

@@ -68,6 +68,26 @@ describe('SideThread', () => {
     }
   });
 
+  it('goes by the state and not by who wakes it', async () => {
+    let shared = new SharedArrayBuffer(4);
+    const other = new SideThread(runtime, (data) => {
+      shared = data.state;
+      return launchSideThread(data);
+    });
+    const wake = `const state = new Int32Array(require('node:worker_threads').workerData);
+      for (;;) Atomics.notify(state, 0);`;
+    const waker = new Worker(wake, { eval: true, workerData: shared });
+    await new Promise((resolve) => waker.once('online', resolve));
+    const { binding, copied } = copyOf(3);
+    for (let turn = 0; turn < 3000; turn++) {
+      copied[0] = 0;
+      other.run([binding], () => {});
+      expect(copied[0]).toBe(3);
+    }
+    await waker.terminate();
+    other.release();
+  });
+
   it('passes on what a run on the thread lacks, and goes on', () => {
     expect(() => sideThread.run([emptyBinding()], () => {})).toThrow(/^ONNX Runtime: /);
     const { binding, copied } = copyOf(7);
@@ -85,12 +105,10 @@ describe('SideThread', () => {
   });
 
   it('leaves half of the CPUs to the thread, and takes them back in the end', () => {
-    const kept = usableCpus();
     const other = new SideThread(runtime, launchSideThread);
-    expect(usableCpus()).toEqual(kept);
+    const kept = usableCpus();
     other.release();
-    const all = usableCpus();
-    if (all.length > 1) expect(kept).toHaveLength(Math.ceil(all.length / 2));
+    expect(kept).toHaveLength(Math.ceil(usableCpus().length / 2));
   });
 
   it('says that the thread did not come up', () => {

@@ -2,6 +2,7 @@
 import type { ElementType } from '../onnx/element-type.ts';
 import type { GraphValue, Session } from '../onnx/session.ts';
 import type { PolicyManifest } from './manifest.ts';
+import { runLength } from './sample.ts';
 
 export type ModelRole = 'behavior' | 'value';
 
@@ -110,7 +111,16 @@ export function checkCombinationGraph(graph: Graph, { vocab_size }: PolicyManife
     ['value_logits', 'float32', [null, vocab_size]],
     ...combinationInputs,
   ]);
-  checkValues('combination.onnx', 'output', graph.outputs, combinationOutputs(vocab_size));
+  const runs = combinationRuns(vocab_size);
+  checkValues('combination.onnx', 'output', graph.outputs, [
+    ...combinationOutputs(vocab_size),
+    ...(runs === 0 ? [] : [['run_masses', 'float32', [null, runs]] satisfies Expected]),
+  ]);
+}
+
+/** How many sums of a row the combination gives: none where runs of tokens do not divide the vocabulary. */
+export function combinationRuns(vocabularySize: number): number {
+  return vocabularySize % runLength === 0 ? vocabularySize / runLength : 0;
 }
 
 function tokenInputs({ kv_cache: { block_size: blockSize } }: PolicyManifest): Expected[] {

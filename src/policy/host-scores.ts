@@ -1,8 +1,10 @@
 // The scores of a run that wrote into the host's memory: read where they are.
+import type { Tensor } from '../onnx/tensor.ts';
 import { bestMoved } from './argmax.ts';
+import type { SamplingParameters } from './parameters.ts';
 import type { PolicyRow } from './policy-row.ts';
 import type { Sampler } from './sample.ts';
-import type { RowOutput, StepOutputs } from './step-outputs.ts';
+import type { StepOutputs } from './step-outputs.ts';
 import type { RunScores, TokenRating } from './step-scores.ts';
 import { topTokens } from './top-tokens.ts';
 import { uniform } from './uniform.ts';
@@ -13,6 +15,7 @@ export class HostScores implements RunScores {
   readonly #scores: readonly Float32Array[];
   readonly #behaviorLogprobs: readonly Float32Array[];
   readonly #valueProbs: readonly Float32Array[];
+  readonly #runMasses: readonly Float32Array[];
   readonly #logNormalizer: Float32Array;
   readonly #kl: Float32Array;
   /** The lowest id of the highest score; every second word (int64, low word first). */
@@ -20,10 +23,10 @@ export class HostScores implements RunScores {
 
   constructor(outputs: StepOutputs, sampler: Sampler) {
     this.#sampler = sampler;
-    const rows = (name: RowOutput): Float32Array[] => rowsOf(outputs, name);
-    this.#scores = rows('scores');
-    this.#behaviorLogprobs = rows('behavior_logprobs');
-    this.#valueProbs = rows('value_probs');
+    this.#scores = rowsOf(outputs.tensor('scores'));
+    this.#behaviorLogprobs = rowsOf(outputs.tensor('behavior_logprobs'));
+    this.#valueProbs = rowsOf(outputs.tensor('value_probs'));
+    this.#runMasses = outputs.runMasses === null ? [] : rowsOf(outputs.runMasses);
     this.#logNormalizer = new Float32Array(outputs.tensor('log_normalizer').hostBuffer());
     this.#kl = new Float32Array(outputs.tensor('kl').hostBuffer());
     this.#argmaxWords = new Int32Array(outputs.tensor('argmax').hostBuffer());
@@ -61,7 +64,11 @@ export class HostScores implements RunScores {
     if (sampling.temperature === 0) return best;
     const scores = rowAt(this.#scores, position);
     const draw = uniform(sampling.seed, sampling.choice, drawn);
-    return this.#sampler.sample(scores, valueAt(scores, best), sampling, draw);
+    const runMasses = this.#runMasses[position];
+    const highest = valueAt(scores, best);
+    return runMasses !== undefined && isPlain(sampling)
+      ? this.#sampler.sampleByRuns(scores, highest, runMasses, draw)
+      : this.#sampler.sample(scores, highest, sampling, draw);
   }
 
   copyScores(position: number, target: Float32Array): void {
@@ -73,12 +80,15 @@ export class HostScores implements RunScores {
   }
 }
 
-function rowsOf(outputs: StepOutputs, name: RowOutput): Float32Array[] {
-  const { vocabularySize, scored } = outputs;
-  const all = new Float32Array(outputs.tensor(name).hostBuffer());
-  return Array.from({ length: scored }, (_, row) =>
-    all.subarray(row * vocabularySize, (row + 1) * vocabularySize),
-  );
+/** Whether a draw is from π̂ itself. */
+function isPlain({ temperature, topK, topP, minP }: SamplingParameters): boolean {
+  return temperature === 1 && topK === 0 && topP === 1 && minP === 0;
+}
+
+function rowsOf(tensor: Tensor): Float32Array[] {
+  const [count = 0, size = 0] = tensor.shape;
+  const all = new Float32Array(tensor.hostBuffer());
+  return Array.from({ length: count }, (_, row) => all.subarray(row * size, (row + 1) * size));
 }
 
 function rowAt(rows: readonly Float32Array[], position: number): Float32Array {

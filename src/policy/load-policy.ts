@@ -7,6 +7,7 @@ import { Memory } from '../onnx/tensor.ts';
 import { BlockTables } from './block-tables.ts';
 import { Combination } from './combination.ts';
 import { DeviceScores } from './device-scores.ts';
+import { combinationRuns } from './graph-contract.ts';
 import type { HostInputs } from './host-inputs.ts';
 import { HostScores } from './host-scores.ts';
 import { KvCache } from './kv-cache.ts';
@@ -73,7 +74,8 @@ export function loadPolicy(settings: PolicySettings): Policy {
     const { slots, slotTokens, lengths } = cacheLayout(settings, manifest, maxLength);
     const cache = own(new KvCache(memory, manifest, slots, slotTokens));
     const inputs = own(new StepInputs(host, capacity, lengths));
-    const outputs = own(new StepOutputs(memory, capacity.scored, manifest.vocab_size));
+    const runs = graphs.kind === 'pair' ? combinationRuns(manifest.vocab_size) : 0;
+    const outputs = own(new StepOutputs(memory, capacity.scored, manifest.vocab_size, runs));
     const sampler = new Sampler(manifest.vocab_size);
     const scores =
       (settings.readsScoresInPlace ?? memory.isHost)

@@ -11,7 +11,7 @@ import { reservedScore } from './reserved-score.ts';
 import { Shortlist } from './shortlist.ts';
 
 /** Ids in a row whose weights are summed together, so that a draw searches the sums and then one run. */
-const runLength = 64;
+export const runLength = 64;
 
 /** Lowers a floor by more than rounding could raise it: no token that is kept may be lost. */
 const slack = 1 - 1e-6;
@@ -70,6 +70,22 @@ export class Sampler {
     return kept.pick(draw);
   }
 
+  /** The same draw from all at temperature 1, where `runMasses` says what each run holds of π̂. */
+  sampleByRuns(
+    scores: Float32Array,
+    highest: number,
+    runMasses: Float32Array,
+    draw: number,
+  ): number {
+    this.#scores = scores;
+    this.#highest = highest;
+    this.#stepsPerScore = stepsPerScore(1);
+    this.#runMasses.set(runMasses);
+    const { run, rest } = this.#pickRun(draw);
+    // What the sums leave of the draw, in the weights of this run.
+    return this.#pickFromRun(run, (rest / this.#runMasses[run]!) * this.#weighRun(run));
+  }
+
   /**
    * The same draw where `scores` are only the highest of a row, in its order, among them all that truncation keeps.
    * `mass` is what the whole row weighs.
@@ -90,29 +106,32 @@ export class Sampler {
     return kept.pick(draw);
   }
 
-  /** Fills the runs' masses; returns their sum. */
-  #weigh(): number {
+  #pickFromAll(draw: number): number {
     const runMasses = this.#runMasses;
+    for (let run = 0; run < runMasses.length; run++) runMasses[run] = this.#weighRun(run);
+    const { run, rest } = this.#pickRun(draw);
+    return this.#pickFromRun(run, rest);
+  }
+
+  #weighRun(run: number): number {
     const scores = this.#scores;
     const highest = this.#highest;
     const scale = this.#stepsPerScore;
+    const end = Math.min((run + 1) * runLength, scores.length);
     let mass = 0;
-    for (let run = 0; run < runMasses.length; run++) {
-      const end = Math.min((run + 1) * runLength, scores.length);
-      let runMass = 0;
-      for (let id = run * runLength; id < end; id++) {
-        const score = scores[id]!;
-        if (score > reservedScore) runMass += weightAt((highest - score) * scale);
-      }
-      runMasses[run] = runMass;
-      mass += runMass;
+    for (let id = run * runLength; id < end; id++) {
+      const score = scores[id]!;
+      if (score > reservedScore) mass += weightAt((highest - score) * scale);
     }
     return mass;
   }
 
-  #pickFromAll(draw: number): number {
-    const target = draw * this.#weigh();
+  /** The run in which a draw lies by the runs' masses, and what of it is left there. */
+  #pickRun(draw: number): { run: number; rest: number } {
     const runMasses = this.#runMasses;
+    let mass = 0;
+    for (let run = 0; run < runMasses.length; run++) mass += runMasses[run]!;
+    const target = draw * mass;
     let picked = 0;
     let before = 0;
     let cumulative = 0;
@@ -124,7 +143,7 @@ export class Sampler {
       cumulative += runMass;
       if (cumulative > target) break;
     }
-    return this.#pickFromRun(picked, target - before);
+    return { run: picked, rest: target - before };
   }
 
   /** Where rounding leaves no token beyond the target, the last one with weight. */

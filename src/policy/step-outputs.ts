@@ -17,10 +17,13 @@ export class StepOutputs {
   readonly vocabularySize: number;
   /** Positions there is room for. */
   readonly scored: number;
+  /** What each run of `runLength` tokens holds of π̂; null where the graph does not say. */
+  readonly runMasses: Tensor | null;
   readonly #tensors = new Map<StepOutput, Tensor>();
 
-  constructor(memory: Memory, scored: number, vocabularySize: number) {
+  constructor(memory: Memory, scored: number, vocabularySize: number, runs = 0) {
     this.scored = scored;
+    this.runMasses = runs === 0 ? null : memory.allocate('float32', [scored, runs]);
     this.vocabularySize = vocabularySize;
     for (const name of rows) {
       this.#tensors.set(name, memory.allocate('float32', [scored, vocabularySize]));
@@ -38,13 +41,18 @@ export class StepOutputs {
 
   /** Views of `count` positions; released by the caller. */
   views(first: number, count: number): NamedTensor[] {
-    return [...this.#tensors].map(([name, tensor]) => ({
+    return [...this.#named()].map(([name, tensor]) => ({
       name,
       tensor: tensor.rows(first, count),
     }));
   }
 
   release(): void {
-    for (const tensor of this.#tensors.values()) tensor.release();
+    for (const [, tensor] of this.#named()) tensor.release();
+  }
+
+  *#named(): Generator<[string, Tensor]> {
+    yield* this.#tensors;
+    if (this.runMasses !== null) yield ['run_masses', this.runMasses];
   }
 }

@@ -5,9 +5,12 @@ from collections.abc import Mapping
 import numpy as np
 import onnx.parser
 from numpy.typing import NDArray
-from onnx import GraphProto, numpy_helper
+from onnx import GraphProto, TensorProto, helper, numpy_helper
 
 from qsft.policy.extraction import RESERVED_LOGIT, RESERVED_SCORE
+
+# Tokens whose probabilities are summed for whoever draws one: a sum is found first, then its token.
+RUN_LENGTH = 64
 
 Constant = NDArray[np.generic] | np.float32
 
@@ -107,6 +110,29 @@ def combine_graph(
 def combine_behavior_graph(vocab_size: int, reserved_token_ids: tuple[int, ...]) -> GraphProto:
     """The graph from the behavior model's logits to the same outputs, where every β is 0."""
     return _parse(COMBINE_BEHAVIOR, vocab_size, _mask(vocab_size, reserved_token_ids))
+
+
+def add_run_masses(graph: GraphProto) -> None:
+    """Let a combination say what each run of tokens holds of π̂: `run_masses`, (N, V / RUN_LENGTH).
+
+    Only of a vocabulary that runs divide: others end in the middle of a vector register, where the
+    last bit of an exponential hangs on how many rows are before it.
+    """
+    vocab_size = graph.output[0].type.tensor_type.shape.dim[1].dim_value
+    if vocab_size % RUN_LENGTH:
+        return
+    if not any("policy" in node.output for node in graph.node):
+        graph.node.append(helper.make_node("Exp", ["log_policy"], ["policy"], "policy"))
+    shape = np.array([0, -1, RUN_LENGTH], dtype=np.int64)
+    graph.initializer.append(numpy_helper.from_array(shape, "run_shape"))
+    graph.node.append(helper.make_node("Reshape", ["policy", "run_shape"], ["runs"], "runs"))
+    graph.node.append(
+        helper.make_node(
+            "ReduceSum", ["runs", "last_axis"], ["run_masses"], "run_masses", keepdims=0
+        )
+    )
+    size = ["scored", vocab_size // RUN_LENGTH]
+    graph.output.append(helper.make_tensor_value_info("run_masses", TensorProto.FLOAT, size))
 
 
 def _mask(vocab_size: int, reserved_token_ids: tuple[int, ...]) -> dict[str, Constant]:

@@ -8,7 +8,7 @@ from onnx import ModelProto
 from qsft.adapters import BASE_FOLDER, has_adapters, merged_checkpoint
 from qsft.export.builder import DecoderShape, build_decoder
 from qsft.export.cache_layout import PAGED, SLOTS
-from qsft.export.combine_graph import combine_behavior_graph, combine_graph
+from qsft.export.combine_graph import add_run_masses, combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
     COMBINATION_FILE,
@@ -124,6 +124,8 @@ def _write_graphs(
     step = compose_step(behavior, value, combination, behavior_alone)
     _save(step, folder / STEP_FILE)
     if options.block_size is None:
+        for graph in (combination, behavior_alone):
+            add_run_masses(graph)
         alone = compose_combination(combination, behavior_alone, like=behavior)
         _save(alone, folder / COMBINATION_FILE)
     return shapes

@@ -10,9 +10,10 @@ import torch
 from onnx import TensorProto, helper
 from onnxruntime import InferenceSession
 
-from qsft.export.combine_graph import combine_graph
+from qsft.export.combine_graph import add_run_masses, combine_behavior_graph, combine_graph
 from qsft.export.differences import largest_difference, outputs_of
 from qsft.export.graph_runner import Chunk, GraphRunner, policy_inputs
+from qsft.export.step_graph import compose_combination
 from qsft.policy.extraction import PolicyParameters, extract, step_weights
 
 SHARED_INPUTS = {
@@ -99,6 +100,33 @@ def test_the_combination_alone_gives_the_steps_bits(tiny_policy: Path) -> None:
         actual = dict(zip(expected, session.run(list(expected), logits | extra), strict=True))
         for name, values in expected.items():
             assert np.array_equal(actual[name], values), (name, beta)
+
+
+@pytest.mark.parametrize("uses_value", [True, False])
+def test_the_combination_alone_sums_the_policy_by_runs(uses_value: bool, tiny_policy: Path) -> None:
+    like = onnx.load(tiny_policy / "behavior.onnx", load_external_data=False)
+    combination, alone = combine_graph(192, (0, 7), 1e-3), combine_behavior_graph(192, (0, 7))
+    for graph in (combination, alone):
+        add_run_masses(graph)
+    model = compose_combination(combination, alone, like)
+    session = InferenceSession(model.SerializeToString(), providers=["CPUExecutionProvider"])
+    generator = np.random.default_rng(0)
+    parameters = PolicyParameters("kl", 8.0) if uses_value else PolicyParameters("behavior")
+    feeds = {
+        "behavior_logits": generator.normal(size=(3, 192)).astype(np.float32),
+        "value_logits": generator.normal(size=(3, 192)).astype(np.float32),
+        **policy_inputs([step_weights(parameters)] * 3),
+        "use_value": np.array(uses_value),
+    }
+    scores, masses = session.run(["scores", "run_masses"], feeds)
+    policy = torch.from_numpy(scores).double().softmax(-1).reshape(3, 3, 64).sum(-1)
+    assert np.abs(masses - policy.numpy()).max() < 1e-6
+
+
+def test_a_vocabulary_that_ends_within_a_run_has_no_sums() -> None:
+    graph = combine_graph(58, (), 1e-3)
+    add_run_masses(graph)
+    assert "run_masses" not in [output.name for output in graph.output]
 
 
 def test_the_fused_operators_are_kept(tiny_policy: Path) -> None:

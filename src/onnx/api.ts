@@ -12,7 +12,7 @@ export type Status = Pointer | null;
 export type OutWord = BigUint64Array;
 
 /** No function below is newer than this release; `GetApi` refuses older libraries. */
-export const apiVersion = 23;
+export const apiVersion = 24;
 
 export interface OrtApi {
   GetErrorMessage(status: Pointer): string;
@@ -87,6 +87,10 @@ export interface OrtApi {
     count: number,
   ): Status;
   ReleaseCUDAProviderOptions(cudaOptions: Pointer): void;
+  Session_GetEpGraphAssignmentInfo(session: Pointer, parts: OutWord, count: OutWord): Status;
+  EpAssignedSubgraph_GetEpName(part: Pointer, out: OutWord): Status;
+  EpAssignedSubgraph_GetNodes(part: Pointer, nodes: OutWord, count: OutWord): Status;
+  EpAssignedNode_GetOperatorType(node: Pointer, out: OutWord): Status;
 }
 
 const pointer = 'void *';
@@ -139,6 +143,10 @@ const signatures: Record<keyof OrtApi, readonly [number, string, readonly string
   CreateCUDAProviderOptions: [205, pointer, [pointer]],
   UpdateCUDAProviderOptions: [206, pointer, [pointer, 'str *', 'str *', 'size_t']],
   ReleaseCUDAProviderOptions: [208, 'void', [pointer]],
+  Session_GetEpGraphAssignmentInfo: [407, pointer, [pointer, pointer, pointer]],
+  EpAssignedSubgraph_GetEpName: [408, pointer, [pointer, pointer]],
+  EpAssignedSubgraph_GetNodes: [409, pointer, [pointer, pointer, pointer]],
+  EpAssignedNode_GetOperatorType: [412, pointer, [pointer, pointer]],
 };
 
 /** Turns the table at `address` into functions. */

@@ -38,10 +38,6 @@ const causes: readonly Cause[] = [
     pattern: /CUDA failure 101\b|invalid device ordinal/,
     explain: () => 'there is no GPU of this number: `nvidia-smi -L` lists them',
   },
-  {
-    pattern: /assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled/,
-    explain: () => 'the graph has operators that CUDA lacks, and none may run on the CPU unnoticed',
-  },
 ];
 
 /** Packages of PyPI that hold CUDA's libraries, by the libraries' names; cuDNN's names the CUDA it is for in every release. */

@@ -1,5 +1,7 @@
 // Where a session runs: `cpu`, `cuda` or `cuda:N`.
+import type { Pointer } from './api.ts';
 import { explainCudaFailure } from './cuda-failure.ts';
+import { operatorsOnCpu, recordPlacement } from './placement.ts';
 import type { Handle, Runtime } from './runtime.ts';
 
 export type Device = { readonly kind: 'cpu' } | { readonly kind: 'cuda'; readonly index: number };
@@ -29,7 +31,17 @@ export function appendProvider(runtime: Runtime, options: Handle, device: Device
   } finally {
     cuda.release();
   }
-  runtime.check(api.AddSessionConfigEntry(options.pointer, 'session.disable_cpu_ep_fallback', '1'));
+  recordPlacement(runtime, options);
+}
+
+/** Throws where ONNX Runtime would run a part of a device's graph on the CPU: it would cross to the host at every step. */
+export function refuseFallback(runtime: Runtime, session: Pointer, device: Device): void {
+  if (device.kind === 'cpu') return;
+  const operators = operatorsOnCpu(runtime, session);
+  if (operators.length === 0) return;
+  throw new Error(
+    `device is "${deviceName(device)}", and ${runtime.libraryPath} would run ${operators.join(', ')} of the graph on the CPU, for want of a kernel: export it again, or use a newer ONNX Runtime.`,
+  );
 }
 
 /** The error with its cause in words, where it is the device's. */

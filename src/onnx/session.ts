@@ -1,7 +1,7 @@
 // One graph, loaded for one device, and what it says of its inputs and outputs.
 import koffi from 'koffi';
 import type { OutWord, Pointer, Status } from './api.ts';
-import { appendProvider, type Device, explainDeviceError } from './device.ts';
+import { appendProvider, type Device, explainDeviceError, refuseFallback } from './device.ts';
 import { type ElementType, elementTypeOf } from './element-type.ts';
 import type { Handle, Runtime } from './runtime.ts';
 
@@ -33,10 +33,7 @@ export class Session {
     try {
       runtime.check(api.SetIntraOpNumThreads(options.pointer, settings.threads));
       appendProvider(runtime, options, settings.device);
-      this.#session = runtime.own(
-        (out) => createSession(runtime, model, options, out),
-        api.ReleaseSession,
-      );
+      this.#session = createSession(runtime, model, options, settings.device);
     } catch (error) {
       throw explainDeviceError(error, runtime, settings.device);
     } finally {
@@ -77,14 +74,24 @@ export class Session {
 }
 
 function createSession(
-  { api, env }: Runtime,
+  runtime: Runtime,
   model: string | Uint8Array,
   options: Handle,
-  out: OutWord,
-): Status {
-  return typeof model === 'string'
-    ? api.CreateSession(env.pointer, model, options.pointer, out)
-    : api.CreateSessionFromArray(env.pointer, model, model.byteLength, options.pointer, out);
+  device: Device,
+): Handle {
+  const { api, env } = runtime;
+  const create = (out: OutWord): Status =>
+    typeof model === 'string'
+      ? api.CreateSession(env.pointer, model, options.pointer, out)
+      : api.CreateSessionFromArray(env.pointer, model, model.byteLength, options.pointer, out);
+  const session = runtime.own(create, api.ReleaseSession);
+  try {
+    refuseFallback(runtime, session.pointer, device);
+    return session;
+  } catch (error) {
+    session.release();
+    throw error;
+  }
 }
 
 function readName(runtime: Runtime, call: (allocator: Pointer, out: OutWord) => Status): string {

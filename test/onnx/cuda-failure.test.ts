@@ -25,10 +25,6 @@ describe('explainCudaFailure', () => {
     ['CUDA failure 35: CUDA driver version is insufficient', /driver is too old.*580/],
     ['CUDA failure 100: no CUDA-capable device is detected', /finds no GPU/],
     ['CUDA failure 101: invalid device ordinal ; GPU=7', /no GPU of this number/],
-    [
-      'nodes that are assigned to the default CPU EP, but fallback to CPU EP has been explicitly disabled by the user.',
-      /operators that CUDA lacks/,
-    ],
   ])('says what "%s" means', (message, reason) => {
     expect(explainCudaFailure(message)).toMatch(reason);
   });

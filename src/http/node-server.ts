@@ -4,6 +4,7 @@ import { createServer as createTlsServer, type Server as TlsServer } from 'node:
 import { getRequestListener } from '@hono/node-server';
 import { ServerError } from '../errors.ts';
 import { errorResponse } from './error-response.ts';
+import { makeRoom } from './make-room.ts';
 import { type ArrivalLimits, answerMalformed } from './malformed-requests.ts';
 import { oneAtATime } from './one-at-a-time.ts';
 import { readTls } from './tls-files.ts';
@@ -61,7 +62,7 @@ export function createNodeServer(
           listener,
         );
   answerMalformed(server, options, onRefused);
-  server.maxConnections = maxConnections;
+  makeRoom(server, maxConnections);
   // Beyond 2000 Node would drop the rest, and another reader would not; their bytes are bounded.
   server.maxHeadersCount = 0;
   server.timeout = options.maxRequestSeconds * 1000 + IDLE_GRACE_MS;

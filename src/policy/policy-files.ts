@@ -6,6 +6,7 @@ import { z } from 'zod';
 import { manifestSchema, type PolicyManifest } from './manifest.ts';
 
 const chunkBytes = 1 << 20;
+const MAX_MANIFEST_BYTES = 16 << 20;
 
 /** What the server reads of a folder whether the manifest names it or not. */
 const TEXT_FILES = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.jinja'];
@@ -14,7 +15,7 @@ export function readManifest(folder: string): PolicyManifest {
   const path = join(folder, 'policy.json');
   let content: unknown;
   try {
-    content = JSON.parse(readFileSync(path, 'utf8'));
+    content = JSON.parse(readSmallFile(path));
   } catch (cause) {
     throw new Error(`Cannot read ${path}: ${cause instanceof Error ? cause.message : ''}`, {
       cause,
@@ -26,6 +27,16 @@ export function readManifest(folder: string): PolicyManifest {
   }
   checkTokenIds(path, result.data);
   return result.data;
+}
+
+/** It is the one file that no sha256 holds: a link, a pipe or a file without an end must not be read. */
+function readSmallFile(path: string): string {
+  const status = lstatSync(path);
+  if (!status.isFile()) throw new Error('it is not a regular file');
+  if (status.size > MAX_MANIFEST_BYTES) {
+    throw new Error(`it has ${status.size} bytes and may have ${MAX_MANIFEST_BYTES}`);
+  }
+  return readFileSync(path, 'utf8');
 }
 
 function checkTokenIds(path: string, manifest: PolicyManifest): void {

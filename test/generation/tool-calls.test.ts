@@ -210,6 +210,7 @@ describe('the Qwen3-Coder scanner', () => {
     ['JSON in the tags', `<tool_call>\n${ADD}\n</tool_call>`],
     ['half a tag', 'a <tool_c'],
     ['a closing tag alone', 'a </tool_call>'],
+    ['tags too far from each other', `<tool_call>${' '.repeat(99)}<function=x>`],
     ['a name without an end', `<function=${'a'.repeat(300)}>`],
   ])('leaves %s as text', (_, input) => {
     expect(scan('qwen3_coder', [input])).toEqual([input]);

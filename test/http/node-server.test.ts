@@ -113,6 +113,25 @@ describe('the listening server', () => {
     await withDeadline('the second to be closed', once(await open(), 'close'));
   });
 
+  it('closes connections that wait for nothing where others want in', async () => {
+    const { port } = await serve({ maxConnections: 4 });
+    const ask = 'GET /health/live HTTP/1.1\r\nhost: x\r\n\r\n';
+    const idle = Array.from({ length: 4 }, () => connect(port, '127.0.0.1'));
+    for (const socket of idle) {
+      closing.push(() => socket.destroy());
+      socket.on('error', () => {});
+      await once(socket, 'connect');
+    }
+    for (const socket of idle) {
+      socket.write(ask);
+      await withDeadline('an answer', once(socket, 'data'));
+    }
+    const late = connect(port, '127.0.0.1');
+    closing.push(() => late.destroy());
+    const answer = await answerTo(late, ask.replace('host', 'connection: close\r\nhost'));
+    expect(answer).toMatch(/^HTTP\/1\.1 200 /);
+  });
+
   it('takes the stream of a client that does not read it, and frees its slot', async () => {
     const { open, engine, log, metric } = await serve(
       {},

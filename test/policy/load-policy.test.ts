@@ -1,5 +1,13 @@
 import { createHash } from 'node:crypto';
-import { cpSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -45,6 +53,15 @@ describe('loadPolicy', () => {
     rmSync(join(folder, 'tokenizer.json'));
     symlinkSync(join(tinyPolicyFolder, 'tokenizer.json'), join(folder, 'tokenizer.json'));
     expect(load).toThrow(/tokenizer\.json is not a regular file/);
+  });
+
+  it('refuses a manifest that is a link, or larger than any', () => {
+    const path = join(folder, 'policy.json');
+    truncateSync(path, 17 * 2 ** 20);
+    expect(load).toThrow(/policy\.json: it has 17825792 bytes and may have 16777216/);
+    rmSync(path);
+    symlinkSync('/dev/zero', path);
+    expect(load).toThrow(/policy\.json: it is not a regular file/);
   });
 
   /** Changes the graph, and the manifest's hash of it. */

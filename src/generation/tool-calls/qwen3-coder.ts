@@ -15,6 +15,8 @@ const FUNCTION_END = '</function>';
 const PARAMETER = '<parameter=';
 /** A name that does not end before is none. */
 const LONGEST_NAME = 256;
+/** Between the tags around a call. */
+const MOST_SPACE = 64;
 
 /** Where in the format the text is; `name` and `key` are behind the tags that they complete. */
 type Place = 'outside' | 'opened' | 'name' | 'body' | 'key' | 'value' | 'behind';
@@ -83,10 +85,10 @@ export class Qwen3CoderScanner implements ToolCallScanner {
   }
 
   #readOpening(parts: AnswerPart[]): boolean {
-    const content = this.#rest.trimStart();
-    if (content.length < FUNCTION.length && FUNCTION.startsWith(content)) return false;
-    if (!content.startsWith(FUNCTION)) return this.#isNoCall(parts);
-    this.#take(this.#rest.length - content.length + FUNCTION.length);
+    const found = this.#behindSpace(FUNCTION);
+    if (found === null) return false;
+    if (!found) return this.#isNoCall(parts);
+    this.#take(this.#rest.indexOf(FUNCTION) + FUNCTION.length);
     this.#place = 'name';
     return true;
   }
@@ -146,11 +148,20 @@ export class Qwen3CoderScanner implements ToolCallScanner {
   }
 
   #readClose(): boolean {
-    const content = this.#rest.trimStart();
-    if (content.length < CLOSE.length && CLOSE.startsWith(content)) return false;
-    if (content.startsWith(CLOSE)) this.#rest = content.slice(CLOSE.length);
+    const found = this.#behindSpace(CLOSE);
+    if (found === null) return false;
+    if (found) this.#rest = this.#rest.trimStart().slice(CLOSE.length);
     this.#place = 'outside';
     return true;
+  }
+
+  /** Whether the tag comes next, behind a little white space; null while that is open. */
+  #behindSpace(tag: string): boolean | null {
+    const near = this.#rest.slice(0, MOST_SPACE + tag.length);
+    const content = near.trimStart();
+    if (near.length - content.length > MOST_SPACE) return false;
+    if (content.length < tag.length && tag.startsWith(content)) return null;
+    return content.startsWith(tag);
   }
 
   #take(length: number): void {

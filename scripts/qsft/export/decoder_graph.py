@@ -10,6 +10,7 @@ from onnx import (
     helper,
 )
 
+from qsft.export.attention_scale import fold_attention_scale
 from qsft.export.builder import BuiltDecoder, DecoderShape
 from qsft.export.cache_layout import CacheLayout, Shape
 from qsft.export.contract import INPUT_IDS, LOGITS, SCORE_INDEX, past_name, present_name
@@ -36,6 +37,7 @@ def adapt_decoder(built: BuiltDecoder, weights: str) -> ModelProto:
         )
     for layer, node in enumerate(attention):
         _rewire_attention(node, layer, layout)
+    fold_attention_scale(graph)
     _score_selected_positions(graph, layout)
     _score_in_float32(graph)
     cache_type = _element_type(built.model, "past_key_values")

@@ -58,13 +58,8 @@ export function toUsage({ promptTokens, cachedTokens, completionTokens }: Usage)
   };
 }
 
-/** `usage` is undefined where the client did not ask for it, null in chunks that have none yet. */
-export function toChunk(
-  header: CompletionHeader,
-  delta: ChoiceDelta,
-  view: AnswerView,
-  usage: Usage | null | undefined,
-): CompletionChunk {
+/** Without header and usage. */
+export function toChunk(delta: ChoiceDelta, view: AnswerView): Pick<CompletionChunk, 'choices'> {
   const choice = {
     text: delta.text,
     index: delta.index,
@@ -75,8 +70,7 @@ export function toChunk(
       ? { token_ids: [...delta.tokenIds], prompt_token_ids: copy(delta.prompt?.tokenIds) }
       : {}),
   };
-  const reported = usage == null ? usage : toUsage(usage);
-  return { ...header, choices: [choice], ...(reported === undefined ? {} : { usage: reported }) };
+  return { choices: [choice] };
 }
 
 /** Puts the pieces of each answer together. */

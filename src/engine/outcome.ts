@@ -1,6 +1,6 @@
 // What a step did to the sequences it ran.
 import { lateMask, noMask, noToken } from '../policy/policy.ts';
-import { type StepBatch, tokensRun, usesValue } from '../policy/step-batch.ts';
+import { drawingRows, type StepBatch, tokensRun, usesValue } from '../policy/step-batch.ts';
 import type { EngineFinishReason } from './messages.ts';
 import { append, type Sequence, type Vocabulary } from './sequence.ts';
 
@@ -16,14 +16,15 @@ export interface Outcome {
   readonly endingToken?: number;
 }
 
-/** Moves the rows of a run on by what it ran and drew. */
+/** Moves the rows of a run, and those who follow them, on by what it ran and drew. */
 export function advanceRows(
-  { rows, width }: StepBatch<Sequence>,
+  batch: StepBatch<Sequence>,
   tokens: ArrayLike<number>,
   vocabulary: Vocabulary,
 ): readonly Outcome[] {
+  const { rows, width } = batch;
   const isValued = usesValue(rows);
-  return rows.map((sequence, index) => {
+  return drawingRows(batch).map((sequence, index) => {
     const { past, valuePast } = sequence;
     const outcome = advance(sequence, width, tokens[index] ?? -1, vocabulary);
     // Behind tokens that the value model has not run, what it made of these is rubbish.

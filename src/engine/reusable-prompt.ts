@@ -15,3 +15,14 @@ export function willShare(prompt: Prompt, other: Sequence): number {
   if (prompt.needsValue && !other.needsValue) return 0;
   return sharedTokens(prompt, other, other.length);
 }
+
+/** Whether what the run of another's prompt gives is what `sequence` would begin its answer with: their prompts are the same. */
+export function canFollow(sequence: Sequence, leader: Sequence): boolean {
+  const last = leader.length - 1;
+  return (
+    sequence.length === leader.length &&
+    sequence.request.scoreFrom === null &&
+    sequence.tokens[last] === leader.tokens[last] &&
+    willShare(sequence, leader) === last
+  );
+}

@@ -5,15 +5,17 @@
 // - each row's slot holds the first `past` of its tokens, run by itself or copied from a slot that had run the same;
 // - callers take turns, and of each priority, then arrival, decides who gets a slot; more than one sequence is prefilled at once only if one run does them all
 //   with little padding, and with tokens in the cache a sequence is prefilled alone;
+// - a prompt that is run whole is run for all that are next in line with the same: each draws from its last token;
 // - between two decodes no more than a chunk is prefilled, in as many runs as that takes;
 // - a prompt's tokens run an even number at a time, padding included, and an answer's one by one. The attention kernel takes
 //   queries in blocks of an even size and adds up in another order for one that is alone: so none of a prompt ever is, and
 //   what a token gives doesn't depend on the chunks, the batch and the cached prefix it ran with.
+import { drawingRows } from '../policy/step-batch.ts';
 import type { SequenceRequest } from './messages.ts';
 import { advanceRows, goingOn, type Outcome } from './outcome.ts';
 import { evenAbove, evenBelow, prefillWidth } from './prefill-width.ts';
 import { longestPrefix, type Prefix, type PrefixMatch, shareableTokens } from './prefix-index.ts';
-import { reusablePart, willShare } from './reusable-prompt.ts';
+import { canFollow, reusablePart, willShare } from './reusable-prompt.ts';
 import { createSequence, type Sequence, unscoredTokens } from './sequence.ts';
 import { SlotTable } from './slot-table.ts';
 import type { Planner, PlannerLimits, StepPlan } from './step-plan.ts';
@@ -85,20 +87,22 @@ export class Scheduler implements Planner {
 
   commit(plan: StepPlan, tokens: ArrayLike<number>): readonly Outcome[] {
     const outcomes = advanceRows(plan, tokens, this.#limits);
-    if (plan.kind === 'prefill') this.#promote(outcomes);
+    this.#copyToFollowers(plan);
+    if (plan.kind === 'prefill') this.#promote(plan, outcomes);
     else if (outcomes.some(({ finish }) => finish !== null)) this.#decoding = goingOn(outcomes);
     for (const { sequence, finish } of outcomes) if (finish !== null) this.#vacate(sequence);
     return outcomes;
   }
 
-  fail({ kind, rows }: StepPlan): readonly Sequence[] {
-    if (kind === 'prefill') this.#prefilling = [];
+  fail(plan: StepPlan): readonly Sequence[] {
+    if (plan.kind === 'prefill') this.#prefilling = [];
     else this.#decoding = [];
-    for (const sequence of rows) {
+    const lost = drawingRows(plan);
+    for (const sequence of lost) {
       this.#waiting.settle(sequence);
       this.#slots.release(sequence);
     }
-    return rows;
+    return lost;
   }
 
   /** Tokens that may be prefilled before those that decode go on. */
@@ -112,16 +116,46 @@ export class Scheduler implements Planner {
     const rows = this.#prefilling;
     const first = rows[0];
     if (!first || !this.#fits(first.length - first.past, budget)) return null;
-    const firstSlot = this.#slots.slotOf(first);
     const { prefillChunk, maxScored } = this.#limits;
+    const kind = 'prefill';
     const unscored = unscoredTokens(first);
     if (unscored > 1) {
       const width = evenBelow(Math.min(unscored, prefillChunk));
-      return { kind: 'prefill', firstSlot, rows, width, scoring: 'last' };
+      return { kind, firstSlot: this.#slots.slotOf(first), rows, width, scoring: 'last' };
     }
     const scoring = first.request.scoreFrom === null ? 'last' : 'every';
     const chunk = scoring === 'every' ? Math.min(prefillChunk, maxScored) : prefillChunk;
-    return { kind: 'prefill', firstSlot, rows, width: prefillWidth(rows, chunk), scoring };
+    const width = prefillWidth(rows, chunk);
+    const isAlone = rows.length === 1 && scoring === 'last';
+    const isWhole = first.past + width >= first.length;
+    const followers = isAlone && isWhole ? this.#admitFollowers(first) : [];
+    return { kind, firstSlot: this.#slots.slotOf(first), rows, width, scoring, followers };
+  }
+
+  /** Those next in line whose prompt is the one that is about to have run: what it gives is theirs too. */
+  #admitFollowers(leader: Sequence): readonly Sequence[] {
+    const followers: Sequence[] = [];
+    if (leader.length <= this.#limits.minReuse) return followers;
+    for (const next of this.#waiting) {
+      if (followers.length === this.#free || !canFollow(next, leader)) break;
+      followers.push(next);
+    }
+    if (followers.length === 0) return followers;
+    this.#waiting.take(followers.length);
+    this.#place(followers, { behind: 1 });
+    for (const follower of followers) {
+      follower.past = leader.past;
+      follower.valuePast = leader.valuePast;
+      follower.cached = leader.length - 1;
+    }
+    return followers;
+  }
+
+  #copyToFollowers({ rows, followers = [] }: StepPlan): void {
+    const [leader] = rows;
+    for (const follower of followers) {
+      if (leader) this.#slots.copy(leader, this.#slots.slotOf(follower), follower.past);
+    }
   }
 
   #planDecode(): Run | null {
@@ -190,7 +224,7 @@ export class Scheduler implements Planner {
       this.#admitted.push(sequence);
     } else {
       this.#slots.touch(holder);
-      this.#place([sequence], holder);
+      this.#place([sequence], { source: holder });
       this.#slots.copy(holder, this.#slots.slotOf(sequence), tokens);
     }
     sequence.past = tokens;
@@ -198,11 +232,14 @@ export class Scheduler implements Planner {
     sequence.cached = tokens;
   }
 
-  /** Gives `group` the slots behind the decoding ones; what `source` holds stays where it is used. */
-  #place(group: readonly Sequence[], source: Prefix | null = null): void {
+  /** Gives `group` the slots behind the decoding ones and `behind` others; what `source` holds stays where it is used. */
+  #place(
+    group: readonly Sequence[],
+    { behind = 0, source = null }: { behind?: number; source?: Prefix | null } = {},
+  ): void {
     this.#slots.makeRoom(group.length, () => this.#wanted(source));
     this.#decoding = this.#slots.gather(this.#decoding);
-    const first = this.#decoding.length;
+    const first = this.#decoding.length + behind;
     this.#slots.open(first, group.length);
     for (const [index, sequence] of group.entries()) this.#slots.hold(first + index, sequence);
     this.#admitted.push(...group);
@@ -226,8 +263,10 @@ export class Scheduler implements Planner {
   }
 
   /** Prompts that are done start to decode. */
-  #promote(outcomes: readonly Outcome[]): void {
-    const isPartWay = outcomes.some(({ token, finish }) => token === null && finish === null);
+  #promote({ width }: StepPlan, outcomes: readonly Outcome[]): void {
+    const isPartWay = outcomes.some(
+      ({ sequence, start }) => start + width < sequence.request.promptIds.length,
+    );
     if (isPartWay) return;
     this.#prefilling = [];
     this.#decoding = [...this.#decoding, ...goingOn(outcomes)];

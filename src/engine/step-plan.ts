@@ -47,7 +47,7 @@ export interface Planner {
   cancel(id: number): boolean;
   /** The next run, or null when there is nothing to do. */
   plan(): StepPlan | null;
-  /** `tokens[i]` was drawn for row i of the plan, if that row has run all its tokens; `noMask`, `noToken` or `lateMask` if none could be. */
+  /** `tokens[i]` was drawn for row i of the plan, its followers behind its rows, if that row has run all its tokens; `noMask`, `noToken` or `lateMask` if none could be. */
   commit(plan: StepPlan, tokens: ArrayLike<number>): readonly Outcome[];
   /** The plan's run failed: its sequences are gone and so is what they had in the cache; the others go on. */
   fail(plan: StepPlan): readonly Sequence[];

@@ -8,7 +8,7 @@ import { drawColumns, drawGraph, readingColumns } from './draw-graph.ts';
 import type { PolicyRow } from './policy-row.ts';
 import { PositionGraph } from './position-graph.ts';
 import type { Sampler } from './sample.ts';
-import type { StepBatch } from './step-batch.ts';
+import { drawingRows, type StepBatch } from './step-batch.ts';
 import type { RowOutput, StepOutputs } from './step-outputs.ts';
 import type { RunScores, TokenRating } from './step-scores.ts';
 import { topTokens } from './top-tokens.ts';
@@ -119,7 +119,9 @@ export class DeviceScores implements RunScores {
   }
 
   /** A prompt's positions are read at the tokens that follow in it, all others at the tokens drawn there. */
-  #fillDraws({ rows, scoring }: StepBatch<PolicyRow>, scored: number): void {
+  #fillDraws(batch: StepBatch<PolicyRow>, scored: number): void {
+    const { scoring } = batch;
+    const rows = drawingRows(batch);
     for (let position = 0; position < scored; position++) {
       const row = rows[scoring === 'every' ? 0 : position]!;
       const next = row.past + position + 1;

@@ -3,7 +3,7 @@ import type { KvCache } from './kv-cache.ts';
 import type { PolicyManifest } from './manifest.ts';
 import type { PolicyRow } from './policy-row.ts';
 import { bestToken, type Sampler } from './sample.ts';
-import { lastScored, type StepBatch, tokensRun } from './step-batch.ts';
+import { drawingRows, lastScored, type StepBatch, tokensRun } from './step-batch.ts';
 import type { StepRunner } from './step-runner.ts';
 import type { StepScores } from './step-scores.ts';
 import { uniform } from './uniform.ts';
@@ -20,7 +20,7 @@ const maskPatienceMs = 20;
 
 export interface PolicyStep {
   readonly scores: StepScores;
-  /** By row: the token drawn, −1 when the row still has tokens to run, `noMask`, `noToken` or `lateMask`. Valid until the next step. */
+  /** By row, followers behind them: the token drawn, −1 when the row still has tokens to run, `noMask`, `noToken` or `lateMask`. Valid until the next step. */
   readonly tokens: Int32Array;
 }
 
@@ -64,7 +64,7 @@ export class Policy {
     const scores = this.#runner.run(batch);
     const tokens = this.#tokens;
     const untilMs = performance.now() + maskPatienceMs;
-    for (const [index, row] of batch.rows.entries()) {
+    for (const [index, row] of drawingRows(batch).entries()) {
       const isComplete = row.past + tokensRun(row, batch.width) === row.length;
       const position = lastScored(batch, row, index);
       tokens[index] = isComplete ? this.#draw(scores, position, row, untilMs) : -1;

@@ -22,6 +22,16 @@ export interface StepBatch<Row extends StepRow = StepRow> {
   readonly width: number;
   /** Score the last token run of each row, or every one of a single row. */
   readonly scoring: 'last' | 'every';
+  /** Whose tokens are those of the only row: they are not run, and each draws from the last token of that row too. */
+  readonly followers?: readonly Row[];
+}
+
+/** Who draws from what a run scores: with `scoring: 'last'` one for each scored position, in their order. */
+export function drawingRows<Row extends StepRow>({
+  rows,
+  followers,
+}: StepBatch<Row>): readonly Row[] {
+  return followers === undefined ? rows : [...rows, ...followers];
 }
 
 /** Whether a run must use the value model: it does for all rows or for none. */

@@ -76,20 +76,26 @@ export class StepInputs {
   }
 
   fill(batch: StepBatch): RunShape {
-    const { rows, width, scoring } = batch;
+    const { rows, width, scoring, followers = [] } = batch;
     let tokens = 0;
+    let last = 0;
     for (let index = 0; index < rows.length; index++) {
       const row = rows[index]!;
       const count = tokensRun(row, width);
       const taken = this.#lengths.isPacked ? count : width;
       this.#writeTokens(row, tokens, taken, count);
-      if (scoring === 'last') this.#writeScored(index, tokens + count - 1, row);
+      last = tokens + count - 1;
+      if (scoring === 'last') this.#writeScored(index, last, row);
       tokens += taken;
     }
     this.#lengths.fill(batch);
     this.#useValue[0] = Number(usesValue(rows));
     if (scoring === 'last') {
-      return { rows: rows.length, tokens, scored: rows.length, firstScored: 0 };
+      for (let index = 0; index < followers.length; index++) {
+        this.#writeScored(rows.length + index, last, followers[index]!);
+      }
+      const scored = rows.length + followers.length;
+      return { rows: rows.length, tokens, scored, firstScored: 0 };
     }
     for (let position = 0; position < tokens; position++) {
       this.#writeScored(position, position, rows[0]!);

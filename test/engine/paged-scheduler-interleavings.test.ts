@@ -41,8 +41,9 @@ class Interleaving {
   run(actions: readonly Action[]): number {
     let preempted = 0;
     for (const next of actions) {
-      if (next.kind === 'submit') this.#scheduler.submit(this.#clients.ask(next));
-      else if (next.kind === 'cancel') this.#cancel(next.id);
+      if (next.kind === 'submit') {
+        for (const request of this.#clients.ask(next)) this.#scheduler.submit(request);
+      } else if (next.kind === 'cancel') this.#cancel(next.id);
       else preempted += this.#step(next.fails);
     }
     for (let round = 0; this.#clients.unfinished.size > 0; round++) {

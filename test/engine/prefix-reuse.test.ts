@@ -2,6 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { Scheduler } from '../../src/engine/scheduler.ts';
 import type { Sequence } from '../../src/engine/sequence.ts';
 import type { StepPlan } from '../../src/engine/step-plan.ts';
+import { drawingRows } from '../../src/policy/step-batch.ts';
 import { sequenceRequest } from './inputs.ts';
 import { SlotModel } from './slot-model.ts';
 
@@ -45,7 +46,7 @@ describe('Scheduler, with caches of sequences that ended', () => {
     const summary = { ...plan, admitted: plan.admitted.map((sequence) => ({ ...sequence })) };
     scheduler.commit(
       plan,
-      plan.rows.map(() => token),
+      drawingRows(plan).map(() => token),
     );
     return summary;
   }
@@ -87,22 +88,57 @@ describe('Scheduler, with caches of sequences that ended', () => {
     expect([kind, width, rows.length, admitted[0]?.cached]).toEqual(['prefill', 2, 1, 5]);
   });
 
-  it('prefills identical prompts once and copies the slot for the others', () => {
+  it('prefills identical prompts once, draws from it for all and copies the slot for the others', () => {
     for (let choice = 0; choice < 3; choice++) submit(promptOf(1, 6), { maxTokens: 4 });
-    const plans = Array.from({ length: 6 }, step);
+    const plans = Array.from({ length: 4 }, step);
     expect(plans.map(({ kind, rows, width }) => [kind, rows.length, width])).toEqual([
       ['prefill', 1, 6],
-      ['prefill', 1, 2],
-      // A chunk has been prefilled.
-      ['decode', 2, 1],
-      ['prefill', 1, 2],
-      ['decode', 3, 1],
-      ['decode', 3, 1],
+      ...Array.from({ length: 3 }, () => ['decode', 3, 1]),
     ]);
+    expect(plans[0]?.admitted.map(({ cached }) => cached)).toEqual([0, 5, 5]);
     expect(plans.flatMap(({ moves }) => moves)).toEqual([
-      { kind: 'copy', from: 0, to: 1, tokens: 5 },
-      { kind: 'copy', from: 0, to: 2, tokens: 5 },
+      { kind: 'copy', from: 0, to: 1, tokens: 6 },
+      { kind: 'copy', from: 0, to: 2, tokens: 6 },
     ]);
+    expect(scheduler.running).toBe(0);
+  });
+
+  it('draws for those alone that are next in line with the same prompt, for whom there are slots', () => {
+    submit(promptOf(1, 6), { maxTokens: 4 });
+    submit(promptOf(1, 6), { maxTokens: 4, policy: { extraction: 'kl', beta: 0, q: 'ratio' } });
+    submit([...promptOf(1, 6), 50]);
+    submit(promptOf(1, 6));
+    const [first, second] = [step(), step()];
+    expect(first.followers?.map(({ request }) => request.id)).toEqual([1]);
+    expect(second).toMatchObject({ kind: 'prefill', width: 2, rows: [{ request: { id: 2 } }] });
+    runToTheEnd();
+    const strangers = [
+      { cacheScope: 'another' },
+      { scoreFrom: 3 },
+      { promptIds: [...promptOf(1, 5), 50] },
+      { promptIds: promptOf(1, 7) },
+    ];
+    for (const changes of strangers) {
+      start(false);
+      submit(promptOf(1, 6));
+      submit(promptOf(1, 6), changes);
+      expect(step().followers).toEqual([]);
+      expect(runToTheEnd()).toHaveLength(1);
+    }
+  });
+
+  it('follows no prompt that the value model does not run', () => {
+    submit(promptOf(1, 6), { policy: { extraction: 'kl', beta: 0, q: 'probability' } });
+    submit(promptOf(1, 6));
+    expect(step().followers).toEqual([]);
+  });
+
+  it('loses those who follow with whom they follow where the run fails', () => {
+    for (let choice = 0; choice < 2; choice++) submit(promptOf(1, 6));
+    const plan = scheduler.plan();
+    if (!plan) throw new Error('there is nothing to run');
+    expect(scheduler.fail(plan).map(({ request }) => request.id)).toEqual([0, 1]);
+    expect([scheduler.running, scheduler.waiting]).toEqual([0, 0]);
   });
 
   it('prefills what is new in several prompts before others go on, as long as it is no more than a chunk', () => {

@@ -105,11 +105,18 @@ describe.each([
   it('is the same, to the bit, when n of them share a prefill', () => {
     const [, , , , request] = requests;
     if (!request) throw new Error('no request');
-    const twins = [200, 201, 202].map((id) => ({ ...request, id }));
+    const twins = [beta, beta, 0, beta / 2].map((ownBeta, choice) => ({
+      ...{ ...request, id: 200 + choice },
+      policy: { ...request.policy, beta: ownBeta },
+      sampling: { ...request.sampling, choice },
+    }));
     const events = answers(policy, [twins], { ...plain, minReuse: 4 });
-    for (const { id } of twins) {
-      const answer = events.get(id) ?? [];
-      expect({ tokens: tokensOf(answer), logprobs: logprobsOf(answer) }).toEqual(alone[request.id]);
+    for (const twin of twins) {
+      const { id } = twin;
+      const [answer = [], lone = []] = [events.get(id), answers(policy, [[twin]]).get(id)];
+      expect(cachedTokensOf(answer)).toBe(id === 200 ? 0 : request.promptIds.length - 1);
+      expect(tokensOf(answer)).toEqual(tokensOf(lone));
+      expect(logprobsOf(answer)).toEqual(logprobsOf(lone));
     }
   });
 });

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { Scheduler } from '../../src/engine/scheduler.ts';
 import type { PlannerLimits, StepPlan } from '../../src/engine/step-plan.ts';
+import { drawingRows } from '../../src/policy/step-batch.ts';
 import { SlotModel } from './slot-model.ts';
 import { type Action, action, eosTokenId, type Submission, tokenAfter } from './stories.ts';
 import { StoryClients } from './story-clients.ts';
@@ -48,9 +49,10 @@ class Interleaving {
   }
 
   #submit(submission: Submission): void {
-    const request = this.#clients.ask(submission);
-    this.#priorities.set(request.id, request.priority);
-    this.#scheduler.submit(request);
+    for (const request of this.#clients.ask(submission)) {
+      this.#priorities.set(request.id, request.priority);
+      this.#scheduler.submit(request);
+    }
   }
 
   #cancel(id: number): void {
@@ -75,15 +77,17 @@ class Interleaving {
   }
 
   #commit(plan: StepPlan): void {
-    const drawn = plan.rows.map(({ request, length }) => tokenAfter(request.id, length));
+    const drawn = drawingRows(plan).map(({ request, length }) => tokenAfter(request.id, length));
     this.#clients.hear(this.#scheduler.commit(plan, drawn));
   }
 
   #checkPlan(plan: StepPlan): void {
     const { kind, firstSlot, rows, width } = plan;
     expect(firstSlot + rows.length).toBeLessThanOrEqual(this.#limits.maxSequences);
-    expect(new Set(rows).size, 'a row twice').toBe(rows.length);
-    for (const { request } of rows) expect(this.#clients.unfinished.has(request.id)).toBe(true);
+    const drawing = drawingRows(plan);
+    expect(new Set(drawing).size, 'a row twice').toBe(drawing.length);
+    expect(drawing.length).toBeLessThanOrEqual(this.#limits.maxSequences);
+    for (const { request } of drawing) expect(this.#clients.unfinished.has(request.id)).toBe(true);
     this.#checkAdmitted(plan);
     if (kind === 'prefill') this.#checkPrefill(plan);
     else expect([firstSlot, width, plan.scoring]).toEqual([0, 1, 'last']);
@@ -118,9 +122,14 @@ class Interleaving {
   }
 
   /** Nobody starts before everyone of a better claim has; everyone begins with what it was given. */
-  #checkAdmitted({ admitted }: StepPlan): void {
-    for (const { request, past, valuePast, cached, needsValue } of admitted) {
-      expect(past, `cached tokens of ${request.id}`).toBe(cached);
+  #checkAdmitted({ rows, width, admitted, followers = [] }: StepPlan): void {
+    for (const sequence of admitted) {
+      const { request, past, valuePast, cached, needsValue } = sequence;
+      const isFollower = followers.includes(sequence);
+      // What it follows runs the rest of its prompt, and it none.
+      expect(isFollower ? request.promptIds.length - 1 : past).toBe(cached);
+      if (isFollower)
+        expect([rows.length, past + width >= request.promptIds.length]).toEqual([1, true]);
       expect(cached).toBeLessThan(request.scoreFrom ?? request.promptIds.length);
       if (cached > 0) expect(cached).toBeGreaterThanOrEqual(this.#limits.minReuse);
       if (needsValue) expect(valuePast).toBe(past);

@@ -33,6 +33,12 @@ export class SlotModel {
 
   /** Finds each row's past in its slot and appends what the plan runs. */
   run(plan: StepPlan): void {
+    const [leader] = plan.rows;
+    for (const { tokens, length, scope, past } of plan.followers ?? []) {
+      expect([past, scope]).toEqual([leader?.past, leader?.scope]);
+      const own = tokens.subarray(0, length);
+      expect(own, 'what a follower would run').toEqual(leader?.tokens.subarray(0, leader.length));
+    }
     this.#write(plan, (entries) => entries);
   }
 

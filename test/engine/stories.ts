@@ -10,6 +10,8 @@ export interface Submission {
   readonly from: number;
   readonly kept: number;
   readonly added: readonly number[];
+  /** How many answers to it. */
+  readonly choices: number;
   readonly scored: number | null;
   readonly maxTokens: number;
   readonly cacheScope: string;
@@ -27,6 +29,7 @@ const submission: fc.Arbitrary<Submission> = fc.record({
   from: fc.nat(30),
   kept: fc.oneof(fc.constant(16), fc.nat(16)),
   added: fc.array(fc.integer({ min: 100, max: 102 }), { minLength: 1, maxLength: 10 }),
+  choices: fc.constantFrom(1, 1, 1, 2, 3),
   scored: fc.oneof({ weight: 5, arbitrary: fc.constant(null) }, fc.nat(15)),
   maxTokens: fc.nat(11),
   cacheScope: fc.constantFrom('a', 'a', 'b'),

@@ -17,16 +17,18 @@ export class StoryClients {
     return this.#unfinished;
   }
 
-  ask({ from, kept, added, scored, beta, ...request }: Submission): SequenceRequest {
-    const id = this.#nextId++;
+  ask({ from, kept, added, choices, scored, beta, ...request }: Submission): SequenceRequest[] {
     const known = this.#transcripts[from % this.#transcripts.length] ?? [];
     const keptTokens = Math.floor((known.length * kept) / 16);
     const promptIds = [...known.slice(0, keptTokens), ...added].slice(0, longestPrompt);
     const scoreFrom = scored === null ? null : 1 + (scored % promptIds.length);
     this.#transcripts.push(promptIds);
-    this.#unfinished.set(id, []);
     const policy = { extraction: 'kl', beta, q: 'probability' } as const;
-    return sequenceRequest(id, { ...request, promptIds, scoreFrom, policy });
+    return Array.from({ length: choices }, () => {
+      const id = this.#nextId++;
+      this.#unfinished.set(id, []);
+      return sequenceRequest(id, { ...request, promptIds, scoreFrom, policy });
+    });
   }
 
   /** False where it has ended before. */

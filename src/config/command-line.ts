@@ -45,11 +45,6 @@ function checkTogether(config: Config): void {
       `host is ${config.host}, which others can reach, and there are no API keys: give --api-key-file or QSFT_API_KEY, or --allow-unauthenticated on if that is meant.`,
     );
   }
-  if (config.maxSequences !== null && config.kvCacheMemory !== null) {
-    throw new ConfigError(
-      `max-sequences (${config.maxSequences}) and kv-cache-memory (${config.kvCacheMemory}) both set the number of slots: only one may be given.`,
-    );
-  }
   if (config.maxN > config.queueLimit) {
     throw new ConfigError(
       `max-n (${config.maxN}) must not exceed queue-limit (${config.queueLimit}): such a request could never be accepted.`,

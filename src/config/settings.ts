@@ -87,7 +87,7 @@ export const SETTINGS = {
   ),
   kvCacheMemory: optionalBytes(
     'as max-sequences needs',
-    'Memory for the KV cache of both models, instead of max-sequences: as many slots as it holds, at most 4096; or as many blocks, and then at most 256 answers in one batch.',
+    'Memory for the KV cache of both models. As many slots as it holds, at most 4096, and then instead of max-sequences; or as many blocks of a paged cache, for max-sequences answers, or at most 256.',
   ),
   maxModelLen: optionalInteger(
     2,

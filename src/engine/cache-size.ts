@@ -35,7 +35,12 @@ function slotCount(
   manifest: PolicyManifest,
   length: number,
 ): number {
-  if (maxSequences !== null || kvCacheBytes === null) return maxSequences ?? defaultSequences;
+  if (maxSequences !== null && kvCacheBytes !== null) {
+    throw new Error(
+      `max-sequences is ${maxSequences} and kv-cache-memory ${kvCacheBytes} bytes, and each sets the number of slots of ${manifest.id}: give one of them. Both are for a paged cache.`,
+    );
+  }
+  if (kvCacheBytes === null) return maxSequences ?? defaultSequences;
   const slotBytes = kvSlotBytes(manifest, length);
   // On a device two slots change places through a third.
   const spare = device === 'cpu' ? 0 : 1;

@@ -47,11 +47,6 @@ describe('readCommandLine', () => {
   it.each([
     [['--kv-cache-memory', '2GB'], {}, 'must be bytes, such as 512MiB or 2GiB; "2GB" was given.'],
     [['--kv-cache-memory', '0'], {}, '--kv-cache-memory must be bytes'],
-    [
-      ['--kv-cache-memory', '2MiB', '--max-sequences', '4'],
-      {},
-      'max-sequences (4) and kv-cache-memory (2097152) both set the number of slots',
-    ],
     [['--port', '99999'], {}, '--port must be 0 to 65535; "99999" was given.'],
     [['--alias', 'x'], {}, '--alias must be name=id, repeatable; "x" was given.'],
     [['--port=-1'], {}, '--port must be 0 to 65535; "-1" was given.'],

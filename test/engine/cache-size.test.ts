@@ -1,0 +1,36 @@
+import { describe, expect, it } from 'vitest';
+import { cacheSize } from '../../src/engine/cache-size.ts';
+import { readManifest } from '../../src/policy/policy-files.ts';
+import { pagedPolicyFolder, tinyPolicyFolder } from '../policy/tiny-policy.ts';
+
+const slots = readManifest(tinyPolicyFolder);
+const paged = readManifest(pagedPolicyFolder);
+/** Of a block of 16 tokens: keys and values of 16 numbers in float16, for 2 layers of 2 models. */
+const blockBytes = 16 * 2 * 16 * 2 * 2 * 2;
+const options = { device: 'cpu', maxLength: null, maxSequences: null, kvCacheBytes: null };
+
+describe('cacheSize', () => {
+  it('gives each sequence of a paged cache the blocks of the longest, where no memory is given', () => {
+    const size = cacheSize({ ...options, maxSequences: 3 }, paged);
+    expect(size).toEqual({ sequences: 3, blocks: 12, bytes: 12 * blockBytes });
+  });
+
+  it('takes as many blocks as the memory holds, for as many sequences as are asked for', () => {
+    const kvCacheBytes = 9 * blockBytes + 1;
+    const size = cacheSize({ ...options, maxSequences: 7, kvCacheBytes }, paged);
+    expect(size).toEqual({ sequences: 7, blocks: 9, bytes: 9 * blockBytes });
+    expect(cacheSize({ ...options, kvCacheBytes }, paged).sequences).toBe(9);
+  });
+
+  it('refuses memory that holds not even one sequence of the greatest length', () => {
+    expect(() => cacheSize({ ...options, kvCacheBytes: 4 * blockBytes - 1 }, paged)).toThrow(
+      'one sequence of up to 64 tokens needs 16384',
+    );
+  });
+
+  it('refuses both where each sequence has a slot, since either sets their number', () => {
+    expect(() => cacheSize({ ...options, maxSequences: 3, kvCacheBytes: 1e6 }, slots)).toThrow(
+      'max-sequences is 3 and kv-cache-memory 1000000 bytes, and each sets the number of slots of tiny: give one of them.',
+    );
+  });
+});

@@ -15,12 +15,12 @@ from torch import Tensor
 from qsft.encoding import load_tokenizer, load_trajectories
 from qsft.export.builder import DecoderShape
 from qsft.export.contract import MODEL_ROLES, STEP_FILE
-from qsft.export.differences import divergence
+from qsft.export.differences import row_divergences, summarize
 from qsft.export.graph_runner import policy_inputs
 from qsft.export.options import ExportOptions, PrecisionCost
 from qsft.export.paged_runner import open_runner
 from qsft.export.schedules import run_schedule, whole
-from qsft.export.torch_reference import torch_logits
+from qsft.export.torch_reference import prompt_logits
 from qsft.export.verify import LONGEST, random_prompts
 from qsft.policy.extraction import extract, step_weights
 
@@ -45,20 +45,21 @@ def measure_cost(
     else:
         sample = _held_out_sample(options.held_out, checkpoint, shape.max_length)
     lengths = [len(prompt) for prompt in sample.prompts]
-    weights = [step_weights(options.defaults)] * sum(lengths)
-    behavior, value = (torch_logits(checkpoint, role, sample.prompts) for role in MODEL_ROLES)
-    expected = extract(
-        behavior,
-        value,
-        weights,
-        options.reserved_token_ids,
-        options.support_threshold,
-    )
+    logits = (prompt_logits(checkpoint, role, sample.prompts) for role in MODEL_ROLES)
     runner = open_runner(folder / STEP_FILE, options, 1, max(lengths))
-    outputs = run_schedule(runner, sample.prompts, whole(lengths), policy_inputs(weights))
-    actual = torch.from_numpy(outputs["scores"])
-    kl = divergence(expected.scores[sample.decides], actual[sample.decides])
-    return PrecisionCost(data=sample.data, tokens=int(sample.decides.sum()), kl=kl)
+    kl = []
+    # Prompt by prompt: of all positions together, a large vocabulary would take tens of gigabytes.
+    prompts = zip(sample.prompts, torch.split(sample.decides, lengths), *logits, strict=True)
+    for prompt, decides, behavior, value in prompts:
+        weights = [step_weights(options.defaults)] * len(prompt)
+        expected = extract(
+            behavior, value, weights, options.reserved_token_ids, options.support_threshold
+        )
+        outputs = run_schedule(runner, [prompt], whole([len(prompt)]), policy_inputs(weights))
+        actual = torch.from_numpy(outputs["scores"])
+        kl.append(row_divergences(expected.scores[decides], actual[decides]))
+    tokens = int(sample.decides.sum())
+    return PrecisionCost(data=sample.data, tokens=tokens, kl=summarize(torch.cat(kl)))
 
 
 def calibration_prompts(

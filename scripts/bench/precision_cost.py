@@ -70,9 +70,9 @@ def save(model: ModelProto, out: Path) -> None:
 def integers(
     keep_head: bool = False,
     levels: int = integer_matmul.LEVELS,
-    fine: tuple[str, ...] = integer_matmul.FINE,
+    fine: tuple[str, ...] = (),
 ) -> Write:
-    """Weights and activations in 8 bits, or weights in fewer."""
+    """Weights and activations in 8 bits, or weights in fewer; no channel is smoothed."""
     kept = (LM_HEAD,) if keep_head else ()
     return rewritten(
         lambda model, source, target: quantize_products(model, source, target, kept, levels, fine)
@@ -80,7 +80,9 @@ def integers(
 
 
 def exported(precision: Precision) -> Write:
-    return rewritten(lambda model, source, target: store_weights(model, source, target, precision))
+    return rewritten(
+        lambda model, source, target: store_weights(model, source, target, precision, CALIBRATION)
+    )
 
 
 def with_int8_cache(precision: Precision) -> Write:
@@ -103,14 +105,15 @@ VARIANTS: dict[str, Write] = {
     "fp16": built("fp16"),
     "bf16": built("bf16"),
     "int8": exported("int8"),
-    "int8, one digit of activations everywhere": integers(fine=()),
-    "int8, two digits for head and down": integers(fine=(LM_HEAD, "down_proj")),
-    "int8, two digits for head, down and attention's output": integers(
+    "int8, not smoothed": integers(),
+    "int8, not smoothed, two digits for head": integers(fine=(LM_HEAD,)),
+    "int8, not smoothed, two digits for head and down": integers(fine=(LM_HEAD, "down_proj")),
+    "int8, not smoothed, two digits for head, down and attention's output": integers(
         fine=(LM_HEAD, "down_proj", "o_proj")
     ),
-    "int8, two digits everywhere": integers(fine=("",)),
-    "int8, head and embedding fp32": integers(keep_head=True),
-    "int8, weights of 7 bits": integers(levels=63),
+    "int8, not smoothed, two digits everywhere": integers(fine=("",)),
+    "int8, not smoothed, head and embedding fp32": integers(keep_head=True),
+    "int8, not smoothed, weights of 7 bits": integers(levels=63),
     "8-bit weights alone (MatMulNBits, blocks of 32)": built("int8"),
     "int4": exported("int4"),
     "int4, head fp32": rewritten(quantize_layers),

@@ -22,18 +22,13 @@ from qsft.export.prune import prune_unused
 
 LEVELS = 127  # of either sign
 ZERO_POINT = 128  # of the activations: the fastest kernels take them unsigned, the weights signed
-SMALLEST_SCALE = 1e-30  # of a row of zeros
 SECOND_DIGIT = 1 / (2 * LEVELS)  # what the first leaves is at most half its step
 MICROSOFT = "com.microsoft"
-
-# Products whose inputs have outliers that one digit is too coarse beside.
-FINE = (LM_HEAD,)
 
 CONSTANTS: Mapping[str, NDArray[np.generic]] = {
     "/int8/one": np.array(1, np.float32),
     "/int8/zero_point": np.array(ZERO_POINT, np.uint8),
     "/int8/step": np.array(1 / LEVELS, np.float32),
-    "/int8/smallest_scale": np.array(SMALLEST_SCALE, np.float32),
     "/int8/second_digit": np.array(SECOND_DIGIT, np.float32),
     "/int8/last_axis": np.array([-1], np.int64),
 }
@@ -68,7 +63,7 @@ def quantize_products(
     target: Path,
     kept: tuple[str, ...] = (),
     levels: int = LEVELS,
-    fine: tuple[str, ...] = FINE,
+    fine: tuple[str, ...] = (),
 ) -> None:
     """Rewrite an fp32 decoder whose weights are in `source`; the new ones go to `target`.
 
@@ -166,8 +161,8 @@ class _Rewriting:
             helper.make_node(
                 "ReduceMax", [f"{x}/abs", "/int8/last_axis"], [f"{x}/max"], f"{x}/Max", keepdims=1
             ),
-            helper.make_node("Mul", [f"{x}/max", "/int8/step"], [f"{x}/step"], f"{x}/Step"),
-            helper.make_node("Max", [f"{x}/step", "/int8/smallest_scale"], [own], f"{x}/Scale"),
+            # A row of zeros has the scale 0: whatever it is divided to, it is multiplied by 0.
+            helper.make_node("Mul", [f"{x}/max", "/int8/step"], [own], f"{x}/Scale"),
             helper.make_node(
                 "QuantizeLinear",
                 [x, own, zero_points],

@@ -113,7 +113,8 @@ def _write_graphs(
             precision = built_as(options.precision)
             built = build_decoder(checkpoint, role, precision, Path(built_in), layout)
             models[role] = adapt_decoder(built, weights.name)
-            store_weights(models[role], built.weights, weights, options.precision)
+            prompts = calibration_prompts(checkpoint, options, built.shape)
+            store_weights(models[role], built.weights, weights, options.precision, prompts)
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)

@@ -17,6 +17,7 @@ from qsft.export.compatibility import check_compatible
 from qsft.export.contract import MODEL_ROLES, STEP_FILE, graph_file
 from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.options import ExportOptions
+from qsft.export.precision_cost import calibration_prompts
 from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin_adapters import read_adapters
 from qsft.export.twin_deltas import add_deltas
@@ -42,7 +43,8 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
         twin = add_deltas(base, adapters, options.precision)
         decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
         weights = folder / TWIN_WEIGHTS_FILE
-        store_weights(decoder, base.weights, weights, options.precision)
+        prompts = calibration_prompts(checkpoint, options, base.shape)
+        store_weights(decoder, base.weights, weights, options.precision, prompts)
     shape = base.shape
     check_compatible(dict.fromkeys(MODEL_ROLES, shape), options)
     vocab_size, reserved = shape.vocab_size, options.reserved_token_ids

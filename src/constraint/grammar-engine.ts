@@ -84,12 +84,21 @@ export class GrammarEngine {
   }
 
   async #compileNew(format: TextFormat): Promise<CompiledGrammar> {
-    if (format.type === 'grammar')
-      return this.#compiler.compileGrammar(spellClasses(format.grammar));
+    if (format.type === 'grammar') return this.#compileText(spellClasses(format.grammar));
     const tag = { type: 'structural_tag', format };
     const spelled = JSON.stringify(tag, (key, value) =>
       key === 'grammar' ? spellClasses(value) : value,
     );
     return this.#compiler.compileStructuralTag(spelled);
+  }
+
+  /** Given a text, the compiler would read it into a grammar that it then forgets, and no memory of WebAssembly's comes back. */
+  async #compileText(text: string): Promise<CompiledGrammar> {
+    const grammar = await this.#xgrammar.Grammar.fromEBNF(text);
+    try {
+      return await this.#compiler.compileGrammar(grammar);
+    } finally {
+      grammar.dispose();
+    }
   }
 }

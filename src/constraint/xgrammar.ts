@@ -5,7 +5,7 @@ import type * as xgrammar from '@mlc-ai/web-xgrammar';
 
 export type XGrammar = Pick<
   typeof xgrammar,
-  'GrammarCompiler' | 'GrammarMatcher' | 'TokenizerInfo'
+  'Grammar' | 'GrammarCompiler' | 'GrammarMatcher' | 'TokenizerInfo'
 >;
 export type CompiledGrammar = xgrammar.CompiledGrammar;
 export type GrammarMatcher = xgrammar.GrammarMatcher;

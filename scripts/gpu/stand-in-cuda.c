@@ -1,6 +1,7 @@
 // A CUDA runtime for a machine that has none: device memory is the host's, copies copy, kernels do nothing. Enough for ONNX
 // Runtime's CUDA provider to place every node of a graph and to move every tensor, so that both can be checked; what a
 // graph computes is rubbish. Sizes and offsets are CUDA 13's. without-gpu.sh adds all other functions, as doing nothing.
+#include <malloc.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -61,13 +62,24 @@ int cudaPointerGetAttributes(char *attributes, const void *pointer) {
 
 int cudaOccupancyMaxActiveBlocksPerMultiprocessorWithFlags(int *blocks) { return *blocks = 2, 0; }
 
-int cudaMalloc(void **pointer, size_t size) {
+/** What is allocated on the device now, for whoever asks. */
+size_t standInAllocated = 0;
+
+static int allocate(void **pointer, size_t size) {
   *pointer = aligned_alloc(512, (size + 511) / 512 * 512);
   return 0;
 }
-int cudaMallocHost(void **pointer, size_t size) { return cudaMalloc(pointer, size); }
-int cudaHostAlloc(void **pointer, size_t size, unsigned flags) { return cudaMalloc(pointer, size); }
-int cudaFree(void *pointer) { return free(pointer), 0; }
+int cudaMalloc(void **pointer, size_t size) {
+  allocate(pointer, size);
+  standInAllocated += malloc_usable_size(*pointer);
+  return 0;
+}
+int cudaMallocHost(void **pointer, size_t size) { return allocate(pointer, size); }
+int cudaHostAlloc(void **pointer, size_t size, unsigned flags) { return allocate(pointer, size); }
+int cudaFree(void *pointer) {
+  standInAllocated -= malloc_usable_size(pointer);
+  return free(pointer), 0;
+}
 int cudaFreeHost(void *pointer) { return free(pointer), 0; }
 
 /** What has been copied so far, for whoever asks. */

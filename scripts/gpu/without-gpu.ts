@@ -1,6 +1,7 @@
 // Steps of a policy on a device that is none, by what they ask for: what would cross to the host, as the copies themselves
 // say, beside what the server counts. without-gpu.sh runs this.
 import koffi from 'koffi';
+import { workBytes } from '../../src/policy/device-score-bytes.ts';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
 import type { SamplingParameters } from '../../src/policy/parameters.ts';
 
@@ -12,6 +13,7 @@ const cases: readonly (readonly [name: string, sampling: SamplingParameters, bet
   ['greedy', { ...plain, temperature: 0 }, 4],
   ['temperature 1', plain, 4],
   ['β 0, without the value model', plain, 0],
+  ['top_k 40, of rubbish, which takes the row', { ...plain, topK: 40 }, 4],
   ['top_k 4000, which takes the row', { ...plain, topK: 4000 }, 4],
 ];
 
@@ -24,7 +26,10 @@ const policy = loadPolicy({
   capacity: { sequences: rows, tokens: rows * tokens.length, scored: rows },
 });
 const isPaged = policy.manifest.kv_cache.block_size !== undefined;
-const counter = koffi.load(runtimePath).symbol('standInToHost', 'uint64_t');
+const runtime = koffi.load(runtimePath);
+const read = (name: string): number =>
+  Number(koffi.decode(runtime.symbol(name, 'uint64_t'), 'uint64_t'));
+const loaded = read('standInAllocated');
 for (const [name, sampling, beta] of cases) {
   const row = { tokens, length: tokens.length, past: 0, drawn: 0, edits: null, mask: null };
   const weights = { beta, behaviorWeight: 1, ratio: 0 };
@@ -32,18 +37,21 @@ for (const [name, sampling, beta] of cases) {
   const batch = Array.from({ length: rows }, (_, index) => {
     return { ...row, blocks: isPaged ? [index] : [], weights, needsValue, sampling };
   });
-  const before = Number(koffi.decode(counter, 'uint64_t'));
+  const before = read('standInToHost');
   const { scores } = policy.step({
     firstSlot: 0,
     rows: batch,
     width: tokens.length,
     scoring: 'last',
   });
-  const crossed = Number(koffi.decode(counter, 'uint64_t')) - before;
+  const crossed = read('standInToHost') - before;
   console.log(`${name}: ${crossed / rows} bytes a sequence and step`);
   if (crossed !== scores.hostBytes)
     throw new Error(`The server counts ${scores.hostBytes / rows}.`);
 }
+const work = (read('standInAllocated') - loaded) / (rows * policy.manifest.vocab_size);
+console.log(`Runs took ${work.toFixed(1)} bytes of the device for each score.`);
+if (work > workBytes) throw new Error(`The server counts ${workBytes}.`);
 policy.cache.copy(0, 1, tokens.length);
 if (!isPaged) policy.cache.swap(0, 1, tokens.length);
 policy.release();

@@ -27,7 +27,13 @@ export function cacheSize(options: SizeOptions, manifest: PolicyManifest): Cache
   const { block_size: blockSize } = manifest.kv_cache;
   if (blockSize !== undefined) return pagedSize(options, manifest, length, blockSize);
   const slots = slotCount(options, manifest, length);
-  return { sequences: slots, blocks: null, bytes: slots * kvSlotBytes(manifest, length) };
+  const bytes = (slots + spareSlots(options.device)) * kvSlotBytes(manifest, length);
+  return { sequences: slots, blocks: null, bytes };
+}
+
+/** On a device two slots change places through a third. */
+function spareSlots(device: string): number {
+  return device === 'cpu' ? 0 : 1;
 }
 
 function slotCount(
@@ -42,8 +48,7 @@ function slotCount(
   }
   if (kvCacheBytes === null) return maxSequences ?? defaultSequences;
   const slotBytes = kvSlotBytes(manifest, length);
-  // On a device two slots change places through a third.
-  const spare = device === 'cpu' ? 0 : 1;
+  const spare = spareSlots(device);
   const slots = Math.floor(kvCacheBytes / slotBytes) - spare;
   if (slots < 1) throw tooSmall(kvCacheBytes, length, slotBytes * (1 + spare));
   return Math.min(slots, mostSlots);

@@ -2,19 +2,21 @@
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseDevice } from '../onnx/device.ts';
+import { deviceScoreBytes } from '../policy/device-score-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { graphFiles } from '../policy/open-graphs.ts';
 import { readManifest } from '../policy/policy-files.ts';
 import { servedLength } from '../policy/served-length.ts';
 import { cacheSize } from './cache-size.ts';
 import type { EngineOptions } from './options.ts';
+import { stepCapacity } from './step-capacity.ts';
 
 export interface PolicyDescription {
   readonly folder: string;
   readonly manifest: PolicyManifest;
   /** Prompt and answer together, in tokens. */
   readonly maxLength: number;
-  /** Its weights and its caches: what it takes at least while it is loaded. */
+  /** Its weights, its caches and, on a device, its scores: what it takes at least while it is loaded. */
   readonly memoryBytes: number;
 }
 
@@ -23,12 +25,15 @@ export function describePolicy(options: EngineOptions): PolicyDescription {
   const { modelFolder: folder } = options;
   const manifest = readManifest(folder);
   const maxLength = servedLength(options.maxLength, manifest);
-  const cacheBytes = cacheSize(options, manifest).bytes;
+  const size = cacheSize(options, manifest);
+  const { scored } = stepCapacity(size, options.prefillChunk);
+  const isOnHost = parseDevice(options.device).kind === 'cpu';
+  const scoreBytes = isOnHost ? 0 : deviceScoreBytes(scored, manifest.vocab_size);
   return {
     folder,
     manifest,
     maxLength,
-    memoryBytes: weightBytes(folder, options.device, manifest) + cacheBytes,
+    memoryBytes: weightBytes(folder, options.device, manifest) + size.bytes + scoreBytes,
   };
 }
 

@@ -7,9 +7,7 @@ import { createPlanner } from './create-planner.ts';
 import { EngineLoop } from './loop.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
 import { type EngineOptions, engineOptionsSchema } from './options.ts';
-
-/** Positions of a prompt scored in one run: bounds the rows of vocabulary size that a run writes. */
-const promptScoringChunk = 64;
+import { stepCapacity } from './step-capacity.ts';
 
 function main(port: MessagePort): void {
   const post = (message: FromWorker): void => port.postMessage(message);
@@ -26,18 +24,15 @@ function serve(
   post: (message: FromWorker) => void,
   options: EngineOptions,
 ): void {
-  const { prefillChunk } = options;
   const size = cacheSize(options, readManifest(options.modelFolder));
   const { sequences, blocks } = size;
-  const scored = Math.max(sequences, Math.min(prefillChunk, promptScoringChunk));
-  // A run over slots is a decode or a prefill, one over blocks may be both.
-  const tokens = blocks === null ? Math.max(sequences, prefillChunk) : sequences + prefillChunk;
+  const capacity = stepCapacity(size, options.prefillChunk);
   const policy = loadPolicy({
     ...options,
-    capacity: { sequences, tokens, scored },
+    capacity,
     ...(blocks === null ? {} : { blocks }),
   });
-  const planner = createPlanner(policy, size, options, scored);
+  const planner = createPlanner(policy, size, options, capacity.scored);
   // However the thread ends: one that dies of an exception leaves its process, and in it what ONNX Runtime holds.
   process.once('exit', () => policy.release());
   run(port, new EngineLoop(policy, planner, post), post);

@@ -76,7 +76,9 @@ export class SideThread {
   }
 
   #expectIdle(): void {
-    if (Atomics.load(this.#state, 0) === SideState.idle) return;
-    throw new Error('The thread that runs the value model has failed.');
+    const state = Atomics.load(this.#state, 0);
+    if (state === SideState.idle) return;
+    const what = state === SideState.starting ? 'did not start' : 'has failed';
+    throw new Error(`The thread that runs the value model ${what}.`);
   }
 }

@@ -21,5 +21,7 @@ def prompt_logits(
     """Logits of one prompt after the other, (its positions, V): together they may be large."""
     model = AutoModelForCausalLM.from_pretrained(checkpoint / role, dtype=torch.float32).eval()
     for prompt in prompts:
+        # Left before the yield: whoever takes these in turns with others would have no gradients.
         with torch.no_grad():
-            yield model(torch.tensor([list(prompt)])).logits[0]
+            logits = model(torch.tensor([list(prompt)])).logits[0]
+        yield logits

@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+import torch
 from small_models import MakeCheckpoint, llama
 
 from qsft.commands.cost import paired_returns
@@ -46,6 +47,14 @@ def test_without_held_out_data_it_is_measured_on_what_verifies(
     assert report.cost is not None
     assert report.cost.data == "verification prompts: random tokens"
     assert report.cost.tokens == report.verification.positions
+
+
+def test_measuring_leaves_gradients_as_they_were(
+    make_checkpoint: MakeCheckpoint, tmp_path: Path
+) -> None:
+    options = replace(tiny_options(), precision="int8")
+    export_policy(make_checkpoint(llama()), tmp_path / "out", options)
+    assert torch.is_grad_enabled()
 
 
 def test_fp32_has_no_cost(tiny_policy: Path) -> None:

@@ -77,7 +77,7 @@ export const SETTINGS = {
     0,
     1024,
     0,
-    'Threads that both models may use together; 0: as many as the machine, or its container, has cores.',
+    'Threads that both models may use together; 0: as many as the machine, or its container, has cores; for twins and other policies in one graph ONNX Runtime decides.',
   ),
   maxSequences: optionalInteger(
     1,

@@ -81,7 +81,9 @@ def integers(
 
 def exported(precision: Precision) -> Write:
     return rewritten(
-        lambda model, source, target: store_weights(model, source, target, precision, CALIBRATION)
+        lambda model, source, target: store_weights(
+            model, source, target, precision, lambda: CALIBRATION
+        )
     )
 
 

@@ -1,5 +1,6 @@
 """The export: build, adapt, compose, verify, write. Nothing is left behind unless it verifies."""
 
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -113,8 +114,8 @@ def _write_graphs(
             precision = built_as(options.precision)
             built = build_decoder(checkpoint, role, precision, Path(built_in), layout)
             models[role] = adapt_decoder(built, weights.name)
-            prompts = calibration_prompts(checkpoint, options, built.shape)
-            store_weights(models[role], built.weights, weights, options.precision, prompts)
+            read_prompts = partial(calibration_prompts, checkpoint, options, built.shape)
+            store_weights(models[role], built.weights, weights, options.precision, read_prompts)
         shapes[role] = built.shape
         _save(models[role], folder / graph_file(role))
     check_compatible(shapes, options)

@@ -50,27 +50,19 @@ def compose_combination(
 
     For whoever runs the models side by side, a graph each. Rows do not depend on each other.
     """
-    outputs = combination.output
-    choice = helper.make_node(
-        "If",
-        [USE_VALUE],
-        [output.name for output in outputs],
-        "combination",
-        then_branch=helper.make_graph(combination.node, "with_value", [], outputs),
-        else_branch=helper.make_graph(behavior_alone.node, "without_value", [], outputs),
-    )
+    choice = choose_by_value(GraphProto(), combination, behavior_alone, "combination")
     graph = helper.make_graph(
         name="combination",
         nodes=[choice],
         inputs=[*combination.input, helper.make_tensor_value_info(USE_VALUE, TensorProto.BOOL, [])],
-        outputs=outputs,
+        outputs=combination.output,
         initializer=_distinct([*combination.initializer, *behavior_alone.initializer]),
     )
     return helper.make_model(graph, opset_imports=like.opset_import, ir_version=like.ir_version)
 
 
 def choose_by_value(
-    value: GraphProto, combination: GraphProto, behavior_alone: GraphProto
+    value: GraphProto, combination: GraphProto, behavior_alone: GraphProto, name: str = "value"
 ) -> NodeProto:
     """The value model and the combination with it, or neither."""
     cache = [output for output in value.output if _is_outer(output)]
@@ -84,7 +76,7 @@ def choose_by_value(
         "If",
         [USE_VALUE],
         [output.name for output in outputs],
-        "value",
+        name,
         then_branch=helper.make_graph([*value.node, *combination.node], "with_value", [], outputs),
         else_branch=helper.make_graph([*behavior_alone.node, *kept], "without_value", [], outputs),
     )

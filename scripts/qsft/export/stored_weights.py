@@ -1,6 +1,6 @@
 """What a precision stores: the builder's own weights, or its fp32 quantized here."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from onnx import ModelProto
@@ -26,15 +26,15 @@ def store_weights(
     source: Path,
     target: Path,
     precision: Precision,
-    prompts: Sequence[Sequence[int]],
+    read_prompts: Callable[[], Sequence[Sequence[int]]],
 ) -> None:
     """Move the weights of an adapted decoder from `source` to `target`, in the precision's form.
 
-    The prompts show int8 how large activations become.
+    The prompts show int8 how large activations become; the others ask for none.
     """
     if precision == "int8":
         smoothed = source.with_name("smoothed.data")
-        smooth_activations(model, source, smoothed, prompts)
+        smooth_activations(model, source, smoothed, read_prompts())
         quantize_products(model, smoothed, target)
     elif precision == "int4":
         layers = source.with_name("layers.data")

@@ -5,6 +5,7 @@ The folder is of the same contract as that of two whole models; the server canno
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -43,8 +44,8 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
         twin = add_deltas(base, adapters, options.precision)
         decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
         weights = folder / TWIN_WEIGHTS_FILE
-        prompts = calibration_prompts(checkpoint, options, base.shape)
-        store_weights(decoder, base.weights, weights, options.precision, prompts)
+        read_prompts = partial(calibration_prompts, checkpoint, options, base.shape)
+        store_weights(decoder, base.weights, weights, options.precision, read_prompts)
     shape = base.shape
     check_compatible(dict.fromkeys(MODEL_ROLES, shape), options)
     vocab_size, reserved = shape.vocab_size, options.reserved_token_ids

@@ -94,11 +94,10 @@ export class Qwen3CoderScanner implements ToolCallScanner {
   }
 
   #readName(parts: AnswerPart[]): boolean {
-    const end = this.#rest.slice(0, LONGEST_NAME).indexOf('>');
-    if (end === -1 && this.#rest.length < LONGEST_NAME) return false;
-    const name = this.#rest.slice(0, Math.max(0, end)).trim();
+    const name = this.#nameAhead();
+    if (name === null) return false;
     if (!this.#tools.has(name)) return this.#isNoCall(parts);
-    this.#rest = this.#rest.slice(end + 1);
+    this.#rest = this.#rest.slice(this.#nameEnd() + 1);
     this.#opening = '';
     this.#parameters = this.#tools.get(name);
     this.#hasParameters = false;
@@ -122,10 +121,9 @@ export class Qwen3CoderScanner implements ToolCallScanner {
   }
 
   #readKey(parts: AnswerPart[]): boolean {
-    const end = this.#rest.slice(0, LONGEST_NAME).indexOf('>');
-    if (end === -1 && this.#rest.length < LONGEST_NAME) return false;
-    const key = this.#rest.slice(0, Math.max(0, end)).trim();
-    this.#rest = this.#rest.slice(end + 1);
+    const key = this.#nameAhead();
+    if (key === null) return false;
+    this.#rest = this.#rest.slice(this.#nameEnd() + 1);
     const separator = this.#hasParameters ? ', ' : '';
     parts.push({ kind: 'arguments', text: `${separator}${quoted(key)}: ` });
     this.#hasParameters = true;
@@ -153,6 +151,17 @@ export class Qwen3CoderScanner implements ToolCallScanner {
     if (found) this.#rest = this.#rest.trimStart().slice(CLOSE.length);
     this.#place = 'outside';
     return true;
+  }
+
+  /** What is named up to the end of a tag, and not read by this; null while it may go on, empty where it is too long. */
+  #nameAhead(): string | null {
+    const end = this.#nameEnd();
+    if (end === -1 && this.#rest.length < LONGEST_NAME) return null;
+    return this.#rest.slice(0, Math.max(0, end)).trim();
+  }
+
+  #nameEnd(): number {
+    return this.#rest.slice(0, LONGEST_NAME).indexOf('>');
   }
 
   /** Whether the tag comes next, behind a little white space; null while that is open. */

@@ -3,7 +3,7 @@
 import { parseArgs } from 'node:util';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { launchSideThread } from './built-side-thread.ts';
+import { launchBuiltSideThread } from './built-side-thread.ts';
 import { compareSteps, longest, mostRows, pairFlags } from './step-pairs.ts';
 
 const { values: flags } = parseArgs({
@@ -13,7 +13,8 @@ const { values: flags } = parseArgs({
 /** A policy that may run so many tokens at once that attention in one piece would take too much memory takes tiles. */
 function load(inOnePiece: boolean): Policy {
   return loadPolicy({
-    ...{ modelFolder: flags.folder, device: 'cpu', libraryPath: null, launchSideThread },
+    ...{ modelFolder: flags.folder, device: 'cpu', libraryPath: null },
+    launchSideThread: launchBuiltSideThread,
     threads: Number(flags.threads),
     maxLength: longest,
     capacity: { sequences: mostRows, tokens: inOnePiece ? 512 : 2 ** 16, scored: mostRows },

@@ -7,7 +7,7 @@ import { Binding } from '../../src/onnx/binding.ts';
 import { SideThread } from '../../src/onnx/side-thread.ts';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
 import type { Policy } from '../../src/policy/policy.ts';
-import { launchSideThread } from './built-side-thread.ts';
+import { launchBuiltSideThread } from './built-side-thread.ts';
 import { plainSequence } from './plain-sequence.ts';
 import { median, medianRatio } from './statistics.ts';
 
@@ -35,7 +35,7 @@ export class EngineSteps {
       modelFolder: folder,
       device: 'cpu',
       libraryPath: null,
-      launchSideThread,
+      launchSideThread: launchBuiltSideThread,
       threads,
       maxLength,
       capacity: { sequences: maxSequences, tokens: this.#prefillChunk, scored: maxSequences },

@@ -4,7 +4,7 @@ import { Runtime } from '../../src/onnx/runtime.ts';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
 import type { Policy } from '../../src/policy/policy.ts';
 import { BareGraph } from './bare-graph.ts';
-import { launchSideThread } from './built-side-thread.ts';
+import { launchBuiltSideThread } from './built-side-thread.ts';
 import { median, medianRatio } from './statistics.ts';
 import { decode } from './step-pairs.ts';
 
@@ -38,7 +38,7 @@ export function measureTwoModels(
     modelFolder: folder,
     device: 'cpu',
     libraryPath: null,
-    launchSideThread,
+    launchSideThread: launchBuiltSideThread,
     threads,
     maxLength: cacheLength,
     capacity: { sequences: batch, tokens: batch, scored: batch },

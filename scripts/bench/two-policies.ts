@@ -3,7 +3,7 @@
 import { basename } from 'node:path';
 import { parseArgs } from 'node:util';
 import { loadPolicy } from '../../src/policy/load-policy.ts';
-import { launchSideThread } from './built-side-thread.ts';
+import { launchBuiltSideThread } from './built-side-thread.ts';
 import { compareSteps, longest, mostRows, pairFlags } from './step-pairs.ts';
 
 const { values: flags, positionals } = parseArgs({ options: pairFlags, allowPositionals: true });
@@ -11,7 +11,8 @@ const { values: flags, positionals } = parseArgs({ options: pairFlags, allowPosi
 const [first, second] = positionals.map((modelFolder) => ({
   name: basename(modelFolder),
   policy: loadPolicy({
-    ...{ modelFolder, device: 'cpu', libraryPath: null, launchSideThread },
+    ...{ modelFolder, device: 'cpu', libraryPath: null },
+    launchSideThread: launchBuiltSideThread,
     threads: Number(flags.threads),
     maxLength: longest,
     capacity: { sequences: mostRows, tokens: 512, scored: mostRows },

@@ -1,7 +1,7 @@
 // What a policy is and what it would take, read from its folder without loading it.
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
-import { parseDevice } from '../onnx/device.ts';
+import { type Device, parseDevice } from '../onnx/device.ts';
 import { deviceScoreBytes } from '../policy/device-score-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { graphFiles } from '../policy/open-graphs.ts';
@@ -27,20 +27,20 @@ export function describePolicy(options: EngineOptions): PolicyDescription {
   const maxLength = servedLength(options.maxLength, manifest);
   const size = cacheSize(options, manifest);
   const { scored } = stepCapacity(size, options.prefillChunk);
-  const isOnHost = parseDevice(options.device).kind === 'cpu';
-  const scoreBytes = isOnHost ? 0 : deviceScoreBytes(scored, manifest.vocab_size);
+  const device = parseDevice(options.device);
+  const scoreBytes = device.kind === 'cpu' ? 0 : deviceScoreBytes(scored, manifest.vocab_size);
   return {
     folder,
     manifest,
     maxLength,
-    memoryBytes: weightBytes(folder, options.device, manifest) + size.bytes + scoreBytes,
+    memoryBytes: weightBytes(folder, device, manifest) + size.bytes + scoreBytes,
   };
 }
 
 /** Of the graphs that are loaded and the weights they may read. */
-function weightBytes(folder: string, device: string, manifest: PolicyManifest): number {
+function weightBytes(folder: string, device: Device, manifest: PolicyManifest): number {
   const weights = Object.keys(manifest.files).filter((name) => name.endsWith('.onnx.data'));
-  return [...graphFiles(parseDevice(device), manifest), ...weights].reduce((sum, name) => {
+  return [...graphFiles(device, manifest), ...weights].reduce((sum, name) => {
     const path = join(folder, name);
     const status = statSync(path, { throwIfNoEntry: false });
     if (status === undefined) {

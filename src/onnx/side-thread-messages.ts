@@ -6,6 +6,12 @@ export const mostRuns = 4096;
 /** What `state[0]` says. The owner writes `run` and `quit`, the thread the others. */
 export const SideState = { starting: 0, idle: 1, run: 2, quit: 3, dead: 4 } as const;
 
+/** Sets the state and wakes who waits for it. */
+export function setState(state: Int32Array<SharedArrayBuffer>, value: number): void {
+  Atomics.store(state, 0, value);
+  Atomics.notify(state, 0);
+}
+
 /**
  * Returns when the state has left `value`, or after the timeout. One waking is not enough: it may be meant for a wait before
  * this one, since who changes the state wakes only afterwards.

@@ -3,26 +3,22 @@ import { workerData } from 'node:worker_threads';
 import { keepToCpus } from './affinity.ts';
 import type { OrtApi } from './api.ts';
 import { loadLibrary } from './library.ts';
-import { SideState, type SideThreadData, waitWhile } from './side-thread-messages.ts';
+import { SideState, type SideThreadData, setState, waitWhile } from './side-thread-messages.ts';
 
 function serve({ libraryPath, cpus, ...shared }: SideThreadData): void {
   const state = new Int32Array(shared.state);
   const runs = new BigUint64Array(shared.runs);
-  const tell = (value: number): void => {
-    Atomics.store(state, 0, value);
-    Atomics.notify(state, 0);
-  };
   try {
     const { api } = loadLibrary(libraryPath);
     keepToCpus(cpus);
     for (;;) {
-      tell(SideState.idle);
+      setState(state, SideState.idle);
       waitWhile(state, SideState.idle);
       if (Atomics.load(state, 0) === SideState.quit) return;
       runs[1] = runAll(api, runs);
     }
   } catch (error) {
-    tell(SideState.dead);
+    setState(state, SideState.dead);
     throw error;
   }
 }

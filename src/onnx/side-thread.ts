@@ -3,7 +3,13 @@ import { Worker } from 'node:worker_threads';
 import { keepToCpus, usableCpus } from './affinity.ts';
 import type { Binding } from './binding.ts';
 import type { Runtime } from './runtime.ts';
-import { mostRuns, SideState, type SideThreadData, waitWhile } from './side-thread-messages.ts';
+import {
+  mostRuns,
+  SideState,
+  type SideThreadData,
+  setState,
+  waitWhile,
+} from './side-thread-messages.ts';
 
 /** Loading a library takes a tenth of a second. */
 const startTimeoutMs = 30_000;
@@ -14,8 +20,11 @@ const allCpus = usableCpus();
 export type LaunchSideThread = (data: SideThreadData) => Worker;
 
 /** Node runs workers from built files alone. */
-export function launchSideThread(workerData: SideThreadData): Worker {
-  return new Worker(new URL('./side-thread-worker.js', import.meta.url), { workerData });
+export function launchSideThread(
+  workerData: SideThreadData,
+  url = new URL('./side-thread-worker.js', import.meta.url),
+): Worker {
+  return new Worker(url, { workerData });
 }
 
 export class SideThread {
@@ -24,7 +33,7 @@ export class SideThread {
   readonly #runs = new BigUint64Array(new SharedArrayBuffer(8 * (2 + 2 * mostRuns)));
 
   /** Returns when it serves; throws if it does not come to. Until it is released, each thread has its half of the CPUs. */
-  constructor(runtime: Runtime, launch: LaunchSideThread = launchSideThread) {
+  constructor(runtime: Runtime, launch: LaunchSideThread = (data) => launchSideThread(data)) {
     const middle = Math.ceil(allCpus.length / 2);
     this.#runtime = runtime;
     const worker = launch({
@@ -58,7 +67,7 @@ export class SideThread {
 
   /** Between runs only. */
   release(): void {
-    this.#tell(SideState.quit);
+    setState(this.#state, SideState.quit);
     keepToCpus(allCpus);
   }
 
@@ -67,12 +76,7 @@ export class SideThread {
     for (const [index, { addresses }] of bindings.entries()) {
       this.#runs.set(addresses, 2 + 2 * index);
     }
-    this.#tell(SideState.run);
-  }
-
-  #tell(state: number): void {
-    Atomics.store(this.#state, 0, state);
-    Atomics.notify(this.#state, 0);
+    setState(this.#state, SideState.run);
   }
 
   #expectIdle(): void {

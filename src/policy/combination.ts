@@ -74,7 +74,9 @@ export class Combination {
 
   #bindingOf(first: number, count: number): Binding {
     const key = `${first} ${count}`;
-    const tile = this.#tiles.get(key) ?? this.#bind(first, count);
+    const known = this.#tiles.get(key);
+    if (known) return known.binding;
+    const tile = this.#bind(first, count);
     this.#tiles.set(key, tile);
     return tile.binding;
   }

@@ -31,9 +31,12 @@ export function kvTensors(manifest: PolicyManifest): KvTensor[] {
   });
 }
 
-/** As the step graph calls a cache tensor. */
-export function stepName(model: ModelRole, name: string): string {
-  return `${model}.${name}`;
+/** A cache tensor by its names in the step graph. */
+export function inStepGraph<Named extends Pick<KvTensor, 'model' | 'pastName' | 'presentName'>>(
+  tensor: Named,
+): Named {
+  const { model, pastName, presentName } = tensor;
+  return { ...tensor, pastName: `${model}.${pastName}`, presentName: `${model}.${presentName}` };
 }
 
 /** Null in a shape is a size the server chooses at each run. */
@@ -75,12 +78,7 @@ type Graph = Pick<Session, 'inputs' | 'outputs'>;
 
 /** Both models and their combination. */
 export function checkStepGraph(graph: Graph, manifest: PolicyManifest): void {
-  const tensors = kvTensors(manifest).map((tensor) => ({
-    ...tensor,
-    pastName: stepName(tensor.model, tensor.pastName),
-    presentName: stepName(tensor.model, tensor.presentName),
-  }));
-  const { past, present } = cacheValues(manifest, tensors);
+  const { past, present } = cacheValues(manifest, kvTensors(manifest).map(inStepGraph));
   checkValues('step.onnx', 'input', graph.inputs, [
     ...tokenInputs(manifest),
     ...combinationInputs,

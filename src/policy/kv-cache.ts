@@ -4,7 +4,7 @@
 import { TensorCopy } from '../onnx/copy.ts';
 import { elementBytes } from '../onnx/element-type.ts';
 import type { Memory, Tensor } from '../onnx/tensor.ts';
-import { kvTensors, type ModelRole, stepName } from './graph-contract.ts';
+import { inStepGraph, kvTensors, type ModelRole } from './graph-contract.ts';
 import type { PolicyManifest } from './manifest.ts';
 import type { StepBatch } from './step-batch.ts';
 
@@ -78,22 +78,13 @@ export class KvCache {
 
   /** Slots [first, first + count) of every tensor, by the step graph's names; the caller releases the views before the cache. */
   views(first: number, count: number): KvView[] {
-    return this.#buffers.map((buffer) => ({
-      pastName: stepName(buffer.model, buffer.pastName),
-      presentName: stepName(buffer.model, buffer.presentName),
-      tensor: buffer.tensor.rows(first, count),
-    }));
+    return viewsOf(this.#buffers, first, count).map(inStepGraph);
   }
 
   /** The same of one model, by the names of its own graph. */
   modelViews(model: ModelRole, first: number, count: number): KvView[] {
-    return this.#buffers
-      .filter((buffer) => buffer.model === model)
-      .map((buffer) => ({
-        pastName: buffer.pastName,
-        presentName: buffer.presentName,
-        tensor: buffer.tensor.rows(first, count),
-      }));
+    const buffers = this.#buffers.filter((buffer) => buffer.model === model);
+    return viewsOf(buffers, first, count);
   }
 
   /** Slot `to` takes the first `tokens` tokens of slot `from`. */
@@ -157,6 +148,12 @@ export class KvCache {
       for (const view of [...first, ...second]) view.release();
     }
   }
+}
+
+function viewsOf(buffers: readonly KvBuffer[], first: number, count: number) {
+  return buffers.map(({ model, pastName, presentName, tensor }) => {
+    return { model, pastName, presentName, tensor: tensor.rows(first, count) };
+  });
 }
 
 function copyBytes(host: Uint8Array, from: number, to: number, count: number): void {

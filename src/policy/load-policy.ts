@@ -85,7 +85,7 @@ export function loadPolicy(settings: PolicySettings): Policy {
     const runner = own(
       graphs.kind === 'step'
         ? new StepGraph(graphs.step, parts, memory.isHost)
-        : openModelPair(graphs, host, parts, settings, own),
+        : openModelPair(graphs, host, parts, lengths, settings, own),
     );
     return new Policy({
       manifest,
@@ -107,11 +107,11 @@ function openModelPair(
   sessions: PolicyGraphs & { kind: 'pair' },
   host: Memory,
   parts: StepParts,
+  lengths: (inputs: HostInputs) => RowLengths,
   { launchSideThread }: PolicySettings,
   own: Own,
 ): ModelPair {
   const { inputs, outputs, capacity } = parts;
-  const lengths = (of: HostInputs): RowLengths => new SlotLengths(of, capacity.sequences);
   const sideThread = sessions.isParallel
     ? own(new SideThread(host.runtime, launchSideThread))
     : null;

@@ -1,6 +1,7 @@
 // With a seed a stream is the whole answer to the token, on a real policy: cut at many lengths, in every form, with forced calls.
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import {
+  STREAMED,
   streamedChat,
   streamedCompletion,
   streamedResponse,
@@ -10,7 +11,6 @@ import {
 } from '../http/put-together.ts';
 import { type JsonServer, startJsonServer } from './json-server.ts';
 
-const STREAMED = { stream: true, stream_options: { include_usage: true } };
 const SCHEMA = {
   type: 'object',
   properties: { a: { type: 'string', maxLength: 4 }, b: { enum: [1, 'x', null] } },

@@ -7,6 +7,7 @@ import { completionSchema } from '../../src/http/schema/completion-response.ts';
 import { byteFallbackTokenizer, byteLevelTokenizer } from '../generation/tokenizers.ts';
 import { TEMPLATE, WEATHER } from '../http/chat-app.ts';
 import {
+  STREAMED,
   streamedChat,
   streamedCompletion,
   streamedResponse,
@@ -17,7 +18,6 @@ import {
 import { testApp } from '../http/test-app.ts';
 
 const SETTINGS = { seed: 20_261_129, numRuns: 150 };
-const STREAMED = { stream: true, stream_options: { include_usage: true } };
 const LIMITS = { maxBodyBytes: 65_536, maxPromptChars: 3000 };
 const PROMPT = 'Hé 👋';
 

@@ -9,6 +9,9 @@ import {
 import { responseEventSchema, responseSchema } from '../../src/http/schema/responses-object.ts';
 import { payloads } from './test-app.ts';
 
+/** Asks completions and chats for a stream that can be put together. */
+export const STREAMED = { stream: true, stream_options: { include_usage: true } };
+
 type Choice = Completion['choices'][number];
 type ChatChoice = ChatCompletion['choices'][number];
 type Logprobs = NonNullable<Choice['logprobs']>;

@@ -7,7 +7,7 @@ import { Runtime } from '../../src/onnx/runtime.ts';
 import { Session } from '../../src/onnx/session.ts';
 import { SideThread } from '../../src/onnx/side-thread.ts';
 import { Memory, type Tensor } from '../../src/onnx/tensor.ts';
-import { launchSideThread } from '../policy/tiny-policy.ts';
+import { launchBuiltSideThread } from '../policy/tiny-policy.ts';
 
 const device = { kind: 'cpu' } as const;
 
@@ -19,7 +19,7 @@ describe('SideThread', () => {
   const bindings: Binding[] = [];
   let sideThread: SideThread;
   beforeAll(() => {
-    sideThread = new SideThread(runtime, launchSideThread);
+    sideThread = new SideThread(runtime, launchBuiltSideThread);
   });
   afterEach(() => {
     for (const binding of bindings.splice(0)) binding.release();
@@ -72,7 +72,7 @@ describe('SideThread', () => {
     let shared = new SharedArrayBuffer(4);
     const other = new SideThread(runtime, (data) => {
       shared = data.state;
-      return launchSideThread(data);
+      return launchBuiltSideThread(data);
     });
     const wake = `const state = new Int32Array(require('node:worker_threads').workerData);
       for (;;) Atomics.notify(state, 0);`;
@@ -105,7 +105,7 @@ describe('SideThread', () => {
   });
 
   it('leaves half of the CPUs to the thread, and takes them back in the end', () => {
-    const other = new SideThread(runtime, launchSideThread);
+    const other = new SideThread(runtime, launchBuiltSideThread);
     const kept = usableCpus();
     other.release();
     expect(kept).toHaveLength(Math.ceil(usableCpus().length / 2));

@@ -10,7 +10,12 @@ import { SlotLengths } from '../../src/policy/slot-lengths.ts';
 import { StepInputs } from '../../src/policy/step-inputs.ts';
 import { StepOutputs } from '../../src/policy/step-outputs.ts';
 import { seededRandom } from '../random.ts';
-import { largestDifference, launchSideThread, policyRow, tinyPolicyFolder } from './tiny-policy.ts';
+import {
+  largestDifference,
+  launchBuiltSideThread,
+  policyRow,
+  tinyPolicyFolder,
+} from './tiny-policy.ts';
 
 const vocabulary = 58;
 const positions = 7;
@@ -24,7 +29,7 @@ describe('Combination', () => {
   const capacity = { sequences: positions, tokens: positions, scored: positions };
   const inputs = new StepInputs(memory, capacity, (own) => new SlotLengths(own, positions));
   const outputs = new StepOutputs(memory, positions, vocabulary);
-  const sideThread = new SideThread(runtime, launchSideThread);
+  const sideThread = new SideThread(runtime, launchBuiltSideThread);
   afterAll(() => {
     for (const owned of [sideThread, outputs, inputs, memory, session, runtime]) owned.release();
   });

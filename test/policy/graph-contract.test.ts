@@ -4,8 +4,8 @@ import {
   checkCombinationGraph,
   checkModelGraph,
   checkStepGraph,
+  inStepGraph,
   kvTensors,
-  stepName,
 } from '../../src/policy/graph-contract.ts';
 import { readManifest } from '../../src/policy/policy-files.ts';
 import { tinyPolicyFolder } from './tiny-policy.ts';
@@ -23,13 +23,15 @@ const inputs: readonly GraphValue[] = [
   { name: 'behavior_weight', elementType: 'float32', shape: [null] },
   { name: 'ratio', elementType: 'float32', shape: [null] },
   { name: 'use_value', elementType: 'bool', shape: [] },
-  ...kvTensors(manifest).map(
-    ({ model, pastName }): GraphValue => ({
-      name: stepName(model, pastName),
-      elementType: 'float32',
-      shape: cacheShape,
-    }),
-  ),
+  ...kvTensors(manifest)
+    .map(inStepGraph)
+    .map(
+      ({ pastName }): GraphValue => ({
+        name: pastName,
+        elementType: 'float32',
+        shape: cacheShape,
+      }),
+    ),
 ];
 const outputs: readonly GraphValue[] = [
   ...['scores', 'behavior_logprobs', 'value_probs'].map(
@@ -38,13 +40,15 @@ const outputs: readonly GraphValue[] = [
   { name: 'log_normalizer', elementType: 'float32', shape: [null] },
   { name: 'kl', elementType: 'float32', shape: [null] },
   { name: 'argmax', elementType: 'int64', shape: [null] },
-  ...kvTensors(manifest).map(
-    ({ model, presentName }): GraphValue => ({
-      name: stepName(model, presentName),
-      elementType: 'float32',
-      shape: cacheShape,
-    }),
-  ),
+  ...kvTensors(manifest)
+    .map(inStepGraph)
+    .map(
+      ({ presentName }): GraphValue => ({
+        name: presentName,
+        elementType: 'float32',
+        shape: cacheShape,
+      }),
+    ),
 ];
 
 describe('checkStepGraph', () => {

@@ -1,6 +1,7 @@
 // The tiny policy, loaded by the real ONNX Runtime, and rows to run on it.
 import { fileURLToPath } from 'node:url';
-import { Worker } from 'node:worker_threads';
+import type { Worker } from 'node:worker_threads';
+import { launchSideThread } from '../../src/onnx/side-thread.ts';
 import type { SideThreadData } from '../../src/onnx/side-thread-messages.ts';
 import { loadPolicy, type PolicySettings } from '../../src/policy/load-policy.ts';
 import type { StepWeights } from '../../src/policy/parameters.ts';
@@ -20,6 +21,8 @@ export const int8CacheFolder = fileURLToPath(
   new URL('../fixtures/tiny-int8-cache', import.meta.url),
 );
 
+const sideThreadFile = new URL('../../dist/onnx/side-thread-worker.js', import.meta.url);
+
 export const tinySettings: PolicySettings = {
   modelFolder: tinyPolicyFolder,
   device: 'cpu',
@@ -27,13 +30,12 @@ export const tinySettings: PolicySettings = {
   threads: 1,
   maxLength: null,
   capacity: { sequences: 4, tokens: 128, scored: 64 },
-  launchSideThread,
+  launchSideThread: launchBuiltSideThread,
 };
 
 /** Node runs workers from built files alone. */
-export function launchSideThread(workerData: SideThreadData): Worker {
-  const file = new URL('../../dist/onnx/side-thread-worker.js', import.meta.url);
-  return new Worker(file, { workerData });
+export function launchBuiltSideThread(data: SideThreadData): Worker {
+  return launchSideThread(data, sideThreadFile);
 }
 
 export function loadTinyPolicy(settings: Partial<PolicySettings> = {}): Policy {

@@ -5,7 +5,7 @@ import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalog } from './catalog/catalog.ts';
 import { check } from './check.ts';
-import { readCommandLine } from './config/command-line.ts';
+import { type Command, readCommandLine } from './config/command-line.ts';
 import type { Config } from './config/settings.ts';
 import { describeCache } from './engine/describe-cache.ts';
 import { KeyRing } from './http/access/key-ring.ts';
@@ -164,6 +164,14 @@ function stopOnSignal(stop: () => Promise<void>): void {
   process.on('SIGINT', onSignal);
 }
 
+async function run({ kind, config, unknownVariables }: Command): Promise<void> {
+  for (const name of unknownVariables) {
+    process.stderr.write(`qsft-server: ${name} is no setting; --help lists them.\n`);
+  }
+  if (kind === 'serve') await serve(config);
+  else process.exitCode = await check(config, (line) => process.stdout.write(`${line}\n`));
+}
+
 function fail(error: unknown): never {
   process.stderr.write(`qsft-server: ${messageOf(error)}\n`);
   process.exit(1);
@@ -176,9 +184,8 @@ function messageOf(error: unknown): string {
 try {
   // biome-ignore lint/style/noProcessEnv: the one place that reads the environment
   const command = readCommandLine(process.argv.slice(2), process.env);
-  if (command.kind === 'help') process.stdout.write(command.text);
-  else if (command.kind === 'serve') await serve(command.config);
-  else process.exitCode = await check(command.config, (line) => process.stdout.write(`${line}\n`));
+  if (command.kind === 'tell') process.stdout.write(command.text);
+  else await run(command);
 } catch (error) {
   fail(error);
 }

@@ -1,5 +1,6 @@
 // From flags and environment to a configuration that can be used. The flag wins.
 import { parseArgs } from 'node:util';
+import { VERSION } from '../version.ts';
 import { helpText } from './describe-settings.ts';
 import type { Setting, Value } from './setting.ts';
 import {
@@ -17,9 +18,14 @@ export class ConfigError extends Error {
   override readonly name = 'ConfigError' as const;
 }
 
-export type CommandLine =
-  | { readonly kind: 'help'; readonly text: string }
-  | { readonly kind: 'serve' | 'check'; readonly config: Config };
+export interface Command {
+  readonly kind: 'serve' | 'check';
+  readonly config: Config;
+  /** Of the environment: those that begin like a setting's and are none. */
+  readonly unknownVariables: readonly string[];
+}
+
+export type CommandLine = Command | { readonly kind: 'tell'; readonly text: string };
 
 export function readCommandLine(
   args: readonly string[],
@@ -27,12 +33,19 @@ export function readCommandLine(
 ): CommandLine {
   const isCheck = args[0] === 'check';
   const flags = parseFlags(isCheck ? args.slice(1) : args);
-  if (flags.help === true) return { kind: 'help', text: helpText() };
+  if (flags.help === true) return { kind: 'tell', text: helpText() };
+  if (flags.version === true) return { kind: 'tell', text: `${VERSION}\n` };
   const config = Object.fromEntries(
     settingNames().map((name) => [name, resolveSetting(name, flags[flagName(name)], environment)]),
   ) as Config;
   checkTogether(config);
-  return { kind: isCheck ? 'check' : 'serve', config };
+  const unknownVariables = findUnknown(Object.keys(environment));
+  return { kind: isCheck ? 'check' : 'serve', config, unknownVariables };
+}
+
+function findUnknown(variables: readonly string[]): string[] {
+  const known = new Set(settingNames().map(environmentName));
+  return variables.filter((name) => name.startsWith('QSFT_') && !known.has(name));
 }
 
 function checkTogether(config: Config): void {
@@ -69,12 +82,16 @@ function parseFlags(args: readonly string[]): Record<string, Flag> {
   try {
     const { values } = parseArgs({
       args: [...args],
-      options: { ...options, help: { type: 'boolean', short: 'h' } },
+      options: {
+        ...options,
+        help: { type: 'boolean', short: 'h' },
+        version: { type: 'boolean', short: 'v' },
+      },
       strict: true,
     });
     return values;
   } catch (cause) {
-    const reason = cause instanceof Error ? cause.message.split('. ')[0] : String(cause);
+    const reason = cause instanceof Error ? cause.message.split(/\.\s/)[0] : String(cause);
     throw new ConfigError(`${reason}; --help lists the flags.`, { cause });
   }
 }
@@ -114,7 +131,7 @@ function parseValue(setting: Setting<Value>, source: string, given: string): Val
   const value = setting.parse(given);
   if (value === undefined) {
     const shown = setting.isSecret === true ? 'something else' : JSON.stringify(given);
-    throw new ConfigError(`${source} must be ${setting.range}; ${shown} was given.`);
+    throw new ConfigError(`${source} takes ${setting.range}; ${shown} was given.`);
   }
   return value;
 }

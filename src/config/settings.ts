@@ -18,13 +18,13 @@ const BUNDLED_MODEL = 'models/wordle';
 
 export const SETTINGS = {
   model: list(
-    'folder, repeatable',
+    'a folder',
     [fileURLToPath(new URL(`../../${BUNDLED_MODEL}`, import.meta.url))],
     BUNDLED_MODEL,
     'A policy to serve, as `qsft export` writes it. Of several, the first is loaded at start and the others when they are asked for.',
   ),
   alias: list(
-    'name=id, repeatable',
+    'name=id',
     [],
     'none',
     'Another name for a policy.',
@@ -34,10 +34,10 @@ export const SETTINGS = {
     'no limit',
     'Weights and KV caches of all loaded policies together; the least recently used is unloaded for the next.',
   ),
-  host: text('address', '127.0.0.1', 'Address to listen on.'),
+  host: text('an address', '127.0.0.1', 'Address to listen on.'),
   port: integer(0, 65_535, 8000, 'Port to listen on; 0 takes a free one.'),
   apiKeyFile: optionalText(
-    'file',
+    'a file',
     'none',
     'API keys, one a line: name, scopes (inference, admin or both with a comma), and the key or sha256: and its hash. Read again at SIGHUP.',
   ),
@@ -55,11 +55,11 @@ export const SETTINGS = {
     'Whether a server without keys may listen beyond its own machine.',
   ),
   tlsCert: optionalText(
-    'PEM file',
+    'a PEM file',
     'none',
     'Certificate chain; with tls-key, the server speaks HTTPS. Read again at SIGHUP.',
   ),
-  tlsKey: optionalText('PEM file', 'none', 'Private key of the certificate.'),
+  tlsKey: optionalText('a PEM file', 'none', 'Private key of the certificate.'),
   corsOrigin: optionalText(
     'origins with commas, or *',
     'none',
@@ -69,7 +69,7 @@ export const SETTINGS = {
   openMetrics: choice(['off', 'on'], 'off', 'Whether /metrics is readable without a key.'),
   device: text('cpu, cuda, cuda:N', 'cpu', 'Where the models run.', /^(cpu|cuda(:\d+)?)$/),
   ortLibrary: optionalText(
-    'file',
+    'a file',
     'that of onnxruntime-node',
     'The libonnxruntime to load; needed for CUDA.',
   ),
@@ -254,7 +254,7 @@ export const SETTINGS = {
   ),
   otlpEndpoint: {
     ...optionalText(
-      'http or https URL',
+      'an http or https URL',
       'no traces',
       'OpenTelemetry collector to send traces to, over OTLP/HTTP; also taken from OTEL_EXPORTER_OTLP_ENDPOINT.',
       /^https?:\/\/\S+$/,

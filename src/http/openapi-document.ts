@@ -1,5 +1,6 @@
 // The API as an OpenAPI 3.2 document, from the same schemas that check requests.
 import { z } from 'zod';
+import { VERSION } from '../version.ts';
 import type { Limits } from './limits.ts';
 import { chatRequestSchema } from './schema/chat-request.ts';
 import { chatChunkSchema, chatCompletionSchema } from './schema/chat-response.ts';
@@ -16,8 +17,6 @@ import {
   tokenizeRequestSchema,
   tokenizeResponseSchema,
 } from './schema/tokenizer-messages.ts';
-
-const VERSION = '0.1.0';
 
 const ERRORS = {
   400: 'The request is malformed, out of range or too long for the model.',

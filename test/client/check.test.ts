@@ -16,20 +16,32 @@ writeFileSync(
 );
 afterAll(() => rmSync(folder, { recursive: true }));
 
-function check(...flags: string[]): Promise<{ exitCode: unknown; lines: string[] }> {
+interface Checked {
+  readonly exitCode: unknown;
+  readonly lines: readonly string[];
+  readonly warnings: string;
+}
+
+function check(flags: readonly string[], variables: Record<string, string> = {}): Promise<Checked> {
   return new Promise((resolve) => {
-    execFile(process.execPath, ['dist/main.js', 'check', ...flags], (error, output) => {
-      resolve({ exitCode: error === null ? 0 : error.code, lines: output.trimEnd().split('\n') });
-    });
+    execFile(
+      process.execPath,
+      ['dist/main.js', 'check', ...flags],
+      { env: variables },
+      (error, out, err) => {
+        const exitCode = error === null ? 0 : error.code;
+        resolve({ exitCode, lines: out.trimEnd().split('\n'), warnings: err });
+      },
+    );
   });
 }
 
 describe('the check of a configuration', () => {
   it('says what would be served, where, to whom', async () => {
-    const { exitCode, lines } = await check(
+    const { exitCode, lines } = await check([
       ...[...TINY, '--alias', 'gpt=tiny', '--api-key-file', keyFile],
       ...['--tls-cert', `${TLS}/first.crt`, '--tls-key', `${TLS}/first.key`],
-    );
+    ]);
     expect(lines.slice(0, 5)).toEqual([
       'address: 127.0.0.1 is of this machine',
       'keys: agents (inference), ops (admin, inference)',
@@ -42,11 +54,11 @@ describe('the check of a configuration', () => {
 
   it('names every mistake, and repeats no key', async () => {
     writeFileSync(join(folder, 'bad'), 'agents everything the-key-of-agents-1\n');
-    const { exitCode, lines } = await check(
+    const { exitCode, lines } = await check([
       ...[...TINY, '--alias', 'gpt=none', '--host', '203.0.113.1'],
       ...['--api-key-file', join(folder, 'bad')],
       ...['--tls-cert', `${TLS}/first.crt`, '--tls-key', `${TLS}/second.key`],
-    );
+    ]);
     expect(exitCode).toBe(1);
     expect(lines).toEqual([
       expect.stringMatching(/^address: .* 203\.0\.113\.1$/),
@@ -54,5 +66,11 @@ describe('the check of a configuration', () => {
       expect.stringMatching(/^TLS: .* cannot be used \(.*\)\.$/),
       'policies: There is no model "none"; this server has "tiny".',
     ]);
+  });
+
+  it('names the variables of the environment that set nothing', async () => {
+    const { exitCode, warnings } = await check(TINY, { QSFT_QUEUE_LIMITS: '4' });
+    expect(warnings).toBe('qsft-server: QSFT_QUEUE_LIMITS is no setting; --help lists them.\n');
+    expect(exitCode).toBe(0);
   });
 });

@@ -97,7 +97,7 @@ describe('the server process', () => {
   it.each([
     [['--model', 'no/such/folder'], /no\/such\/folder/],
     [[...TINY, '--max-model-len', '1000'], /1000/],
-    [[...TINY, '--port', 'http'], /--port must be 0 to 65535; "http" was given\./],
+    [[...TINY, '--port', 'http'], /--port takes 0 to 65535; "http" was given\./],
     [[...TINY, '--ort-library', '/no/such/library.so'], /library/],
     [[...TINY, '--host', '203.0.113.1', '--allow-unauthenticated', 'on'], /203\.0\.113\.1/],
   ])('says in one sentence why it cannot start: %j', async (flags, message) => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ConfigError, readCommandLine } from '../../src/config/command-line.ts';
 import { settingsTable } from '../../src/config/describe-settings.ts';
 import type { Config } from '../../src/config/settings.ts';
+import { VERSION } from '../../src/version.ts';
 
 function config(args: string[], environment: Record<string, string> = {}): Config {
   const command = readCommandLine(args, environment);
@@ -28,6 +29,15 @@ describe('readCommandLine', () => {
     expect(config([], { QSFT_MODEL: 'a,b' }).model).toEqual(['a', 'b']);
   });
 
+  it('names the variables that no setting has, which are most likely misspelt', () => {
+    const environment = { QSFT_PORTT: '9000', QSFT_PORT: '9000', QSFTX: '', HOME: '/root' };
+    expect(readCommandLine([], environment)).toMatchObject({ unknownVariables: ['QSFT_PORTT'] });
+  });
+
+  it('knows its version', () => {
+    expect(readCommandLine(['--version'], {})).toEqual({ kind: 'tell', text: `${VERSION}\n` });
+  });
+
   it('knows the command that only checks', () => {
     expect(readCommandLine(['check', '--model', 'a'], {})).toMatchObject({
       kind: 'check',
@@ -45,17 +55,19 @@ describe('readCommandLine', () => {
   });
 
   it.each([
-    [['--kv-cache-memory', '2GB'], {}, 'must be bytes, such as 512MiB or 2GiB; "2GB" was given.'],
-    [['--kv-cache-memory', '0'], {}, '--kv-cache-memory must be bytes'],
-    [['--port', '99999'], {}, '--port must be 0 to 65535; "99999" was given.'],
-    [['--alias', 'x'], {}, '--alias must be name=id, repeatable; "x" was given.'],
-    [['--port=-1'], {}, '--port must be 0 to 65535; "-1" was given.'],
-    [['--max-beta', '1e400'], {}, '--max-beta must be 0 to 1000000; "1e400" was given.'],
-    [[], { QSFT_THREADS: 'many' }, 'QSFT_THREADS must be 0 to 1024; "many" was given.'],
-    [['--device', 'tpu'], {}, '--device must be cpu, cuda, cuda:N; "tpu" was given.'],
-    [['--log-level', 'loud'], {}, '--log-level must be silent'],
+    [['--kv-cache-memory', '2GB'], {}, 'takes bytes, such as 512MiB or 2GiB; "2GB" was given.'],
+    [['--kv-cache-memory', '0'], {}, '--kv-cache-memory takes bytes'],
+    [['--port', '99999'], {}, '--port takes 0 to 65535; "99999" was given.'],
+    [['--alias', 'x'], {}, '--alias takes name=id; "x" was given.'],
+    [['--port=-1'], {}, '--port takes 0 to 65535; "-1" was given.'],
+    [['--max-beta', '1e400'], {}, '--max-beta takes 0 to 1000000; "1e400" was given.'],
+    [[], { QSFT_THREADS: 'many' }, 'QSFT_THREADS takes 0 to 1024; "many" was given.'],
+    [['--device', 'tpu'], {}, '--device takes cpu, cuda, cuda:N; "tpu" was given.'],
+    [['--log-level', 'loud'], {}, '--log-level takes silent'],
     [['--prot', '1'], {}, "Unknown option '--prot'; --help lists the flags."],
-    [['--port'], {}, '--help lists the flags.'],
+    [['--port'], {}, "Option '--port <value>' argument missing; --help lists the flags."],
+    [['--port', '-1'], {}, "Option '--port' argument is ambiguous; --help lists the flags."],
+    [['--model', ''], {}, '--model takes a folder; "" was given.'],
     [['extra'], {}, 'extra'],
     [
       ['--host', '0.0.0.0'],
@@ -84,7 +96,7 @@ describe('readCommandLine', () => {
 
   it('explains every setting in its help and in the table for the README', () => {
     const command = readCommandLine(['--help'], {});
-    const help = command.kind === 'help' ? command.text : '';
+    const help = command.kind === 'tell' ? command.text : '';
     const names = [...settingsTable().matchAll(/(?:`(--[a-z-]+)`|–) \| `(QSFT_[A-Z_]+)`/g)];
     expect(names).toHaveLength(Object.keys(config([])).length);
     for (const [, flag, variable] of names) {
@@ -95,7 +107,7 @@ describe('readCommandLine', () => {
   it('takes the collector from its own flag and variable first, then from the standard one', () => {
     const endpoint = (args: string[], environment: Record<string, string>) => {
       const command = readCommandLine(args, environment);
-      return command.kind === 'help' ? undefined : command.config.otlpEndpoint;
+      return command.kind === 'tell' ? undefined : command.config.otlpEndpoint;
     };
     const standard = { OTEL_EXPORTER_OTLP_ENDPOINT: 'http://standard:4318' };
     expect(endpoint([], {})).toBeNull();

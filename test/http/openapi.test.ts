@@ -13,11 +13,6 @@ describe('openapi.yaml', () => {
     expect(await projectFile('openapi.yaml')).toBe(openApiYaml());
   });
 
-  it('has the version of the package', async () => {
-    const { version } = JSON.parse(await projectFile('package.json'));
-    expect(parse(openApiYaml()).info.version).toBe(version);
-  });
-
   it('describes every route the application has', () => {
     const { app } = testApp([]);
     const served = app.routes

@@ -1,6 +1,6 @@
 # syntax=docker/dockerfile:1
 # The server with the bundled policy, without root, capabilities or writes of its own:
-#   docker build -t qsft-server . && docker run --read-only --cap-drop ALL -e QSFT_API_KEY -p 8000:8000 qsft-server
+#   docker build -t qsft-server . && docker run --read-only --cap-drop ALL -e QSFT_API_KEY -p 8000:8000 qsft-server --max-sequences 16
 #   docker build -t qsft-server:cuda --target cuda . && docker run --gpus all -v ./models/mine:/policy:ro -e QSFT_MODEL=/policy ...
 
 FROM node:22-bookworm-slim AS build
@@ -40,7 +40,7 @@ USER 1000:1000
 EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=120s \
   CMD ["node", "dist/health-check.js"]
-CMD ["node", "dist/main.js"]
+ENTRYPOINT ["node", "dist/main.js"]
 
 # Last, so that it is what `docker build` makes when no target is named.
 FROM node:22-bookworm-slim AS cpu
@@ -61,4 +61,4 @@ EXPOSE 8000
 HEALTHCHECK --interval=10s --timeout=3s --start-period=30s \
   CMD ["node", "dist/health-check.js"]
 # `node` as process 1 gets SIGTERM itself and drains.
-CMD ["node", "dist/main.js"]
+ENTRYPOINT ["node", "dist/main.js"]

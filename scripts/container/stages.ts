@@ -75,7 +75,7 @@ export class Replay {
         return { workingFolder: text };
       case 'ENV':
         return { environment: { ...state.environment, ...readPairs(text) } };
-      case 'CMD':
+      case 'ENTRYPOINT':
         return { command: readCommand(text) };
       case 'HEALTHCHECK':
         return { healthCheck: readCommand(text) };

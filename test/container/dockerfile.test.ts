@@ -18,8 +18,15 @@ describe('the Dockerfile', () => {
       const textOf = (name: string) => instructions.find((one) => one.name === name)?.text ?? '';
       expect(textOf('USER')).toMatch(/^[1-9]\d*:[1-9]\d*$/);
       expect(readCommand(textOf('HEALTHCHECK'))).toEqual(['node', 'dist/health-check.js']);
-      expect(readCommand(textOf('CMD'))).toEqual(['node', 'dist/main.js']);
       expect(Object.keys(readPairs(textOf('LABEL')))).toContain('org.opencontainers.image.title');
+    }
+  });
+
+  it('has the server as its entry point, so that what follows the image is flags', () => {
+    for (const { instructions } of images) {
+      const commands = instructions.filter(({ name }) => name === 'ENTRYPOINT' || name === 'CMD');
+      expect(commands.map(({ text }) => readCommand(text))).toEqual([['node', 'dist/main.js']]);
+      expect(commands[0]?.name).toBe('ENTRYPOINT');
     }
   });
 

@@ -92,12 +92,12 @@ function formatPath(path: readonly PropertyKey[]): string {
   }, '');
 }
 
-/** Never the whole of a list or object: it may be nested too deep to be written again. */
+/** Never the whole of a list or object, which may be nested too deep to be written again, nor of a long text. */
 function describeValue(value: unknown): string {
   if (Array.isArray(value)) return `a list of ${value.length}`;
   if (typeof value === 'object' && value !== null) return 'an object';
   if (typeof value !== 'string') return String(value);
-  return JSON.stringify(value.length > 60 ? `${value.slice(0, 60)}…` : value);
+  return value.length > 60 ? `a text of ${value.length} characters` : JSON.stringify(value);
 }
 
 /** What the client sent and the parsed body no longer has, one level of nesting down. */

@@ -120,7 +120,12 @@ describe('bad input', () => {
     ['prompt', '[999999]', "has token id 999999; the model's ids end at 54"],
     ['prompt', '"Wordle:\\nS "', 'no token for: "S "'],
     ['prompt', '"\\udc00"', 'must be well-formed Unicode'],
-    ['prompt', JSON.stringify('x'.repeat(501)), 'must be at most 500 characters'],
+    [
+      'prompt',
+      JSON.stringify(['x'.repeat(250), 'x'.repeat(251)]),
+      'must be at most 500 characters or token ids in all, not 501; a list of 2 was given',
+    ],
+    ['stop', JSON.stringify('x'.repeat(257)), 'a text of 257 characters was given'],
     ['prompt', '["a\\n","b\\n","c\\n","d\\n","e\\n"]', 'must make at most 4 answers'],
     ['prompt', 'null', 'must be a string'],
     ['prompt', nested(100, '[', ']'), 'a list of 1 was given'],

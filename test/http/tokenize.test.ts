@@ -30,14 +30,20 @@ describe('POST /tokenize', () => {
   });
 
   it.each([
-    [{}, 'prompt'],
-    [{ prompt: 'a', messages }, 'prompt'],
-    [{ messages: [] }, 'messages'],
-    [{ messages: messages.slice(0, 1), continue_final_message: true }, 'continue_final_message'],
-    [{ messages, chat_template: '{{ 1 }}' }, 'chat_template'],
-  ])('refuses %j', async (conversation, param) => {
+    [{}, 'prompt is required and must be a string, or messages given.'],
+    [{ prompt: 'a', messages }, 'messages cannot be used with prompt; a list of 2 was given.'],
+    [{ messages: [] }, 'messages must be a list of 1 to'],
+    [
+      { messages: messages.slice(0, 1), continue_final_message: true },
+      'continue_final_message needs a last message of role assistant; true was given.',
+    ],
+    [{ messages, chat_template: '{{ 1 }}' }, 'chat_template is not supported'],
+  ])('refuses %j, saying why', async (conversation, message) => {
     const { status, body } = await tokenize(conversation);
-    expect({ status, error: body.error }).toMatchObject({ status: 400, error: { param } });
+    expect({ status, error: body.error }).toMatchObject({
+      status: 400,
+      error: { param: message.split(' ')[0], message: expect.stringContaining(message) },
+    });
   });
 
   it('refuses conversations with a policy that has no template', async () => {

@@ -83,8 +83,10 @@ function promptSchema({ maxPromptChars, maxN }: Limits) {
   const ids = tokenIdsField({ min: 1, kind: 'must be a list of token ids, not empty' });
   const idLists = listField(ids, several);
   return fieldReadBy(z.union([text, texts, ids, idLists]), (given): Reading<Prompts> => {
-    if (lengthOf(given) > maxPromptChars) {
-      return { problem: `must be at most ${maxPromptChars} characters or token ids in all` };
+    const length = lengthOf(given);
+    if (length > maxPromptChars) {
+      const limit = `at most ${maxPromptChars} characters or token ids in all`;
+      return { problem: `must be ${limit}, not ${length}` };
     }
     if (typeof given === 'string') return readBy(text, given);
     if (!Array.isArray(given) || given.length === 0) return { problem: kind };

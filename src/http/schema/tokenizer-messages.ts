@@ -33,8 +33,8 @@ export function tokenizeRequestSchema(limits: Limits) {
     .superRefine(({ prompt, messages: given, ...rules }, context) => {
       const refuse = (field: string, message: string) =>
         context.addIssue({ code: 'custom', path: [field], message });
-      if ((prompt == null) === (given == null))
-        refuse('prompt', 'or messages must be given, one of the two');
+      if (prompt == null && given == null) refuse('prompt', 'must be a string, or messages given');
+      if (prompt != null && given != null) refuse('messages', 'cannot be used with prompt');
       const problem = given == null ? null : findConversationProblem({ messages: given, ...rules });
       if (problem !== null) refuse(...problem);
     });

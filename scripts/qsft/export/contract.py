@@ -7,7 +7,6 @@ CacheType = Literal["float32", "float16", "bfloat16", "int8"]
 ModelRole = Literal["behavior", "value"]
 
 FORMAT_VERSION = 2
-TWIN_PRECISIONS: tuple[Precision, ...] = ("fp32", "int8", "int4")
 CUDA_PRECISIONS: tuple[Precision, ...] = ("fp16", "bf16")  # the others' attention is float32
 MODEL_ROLES: tuple[ModelRole, ...] = ("behavior", "value")
 

@@ -31,12 +31,14 @@ def _compute_in_float32(graph: GraphProto, outer: Mapping[str, int]) -> None:
         branches = [a.g for a in node.attribute if a.type == AttributeProto.GRAPH]
         for branch in branches:
             _compute_in_float32(branch, halves)
-        outputs = {} if branches else _rounded_outputs(node, halves)
+        rounded = {} if branches else _rounded_outputs(node, halves)
         node.input[:] = [_wide(name) if name in halves else name for name in node.input]
-        node.output[:] = [_exact(name) if name in outputs else name for name in node.output]
+        node.output[:] = [_exact(name) if name in rounded else name for name in node.output]
         nodes.append(node)
-        for name, element in outputs.items():
-            nodes += [_cast(_exact(name), name, element), _widened(name)]
+        for name, element in rounded.items():
+            nodes.append(_cast(_exact(name), name, element))
+        outputs = rounded | (_chosen_outputs(node, branches[0]) if branches else {})
+        nodes += [_widened(name) for name in outputs]
         halves |= outputs
     del graph.node[:]
     graph.node.extend(nodes)
@@ -49,6 +51,13 @@ def _rounded_outputs(node: NodeProto, halves: Mapping[str, int]) -> dict[str, in
     else:
         types = [halves[name] for name in node.input if name in halves]
     return {name: types[0] for name in node.output if name and types and types[0] in HALVES}
+
+
+def _chosen_outputs(node: NodeProto, branch: GraphProto) -> dict[str, int]:
+    """A branching node's outputs of 16 bits: its branches have rounded them already."""
+    types = [output.type.tensor_type.elem_type for output in branch.output]
+    outputs = dict(zip(node.output, types, strict=True))
+    return {name: element for name, element in outputs.items() if element in HALVES}
 
 
 def _widened(name: str) -> NodeProto:

@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from qsft.export.cache_layout import PAGED, SLOTS, CacheLayout
 from qsft.export.contract import CacheType, Precision, cache_type
 from qsft.policy.extraction import PolicyParameters
 
@@ -38,6 +39,10 @@ class ExportOptions:
     @property
     def cache_type(self) -> CacheType:
         return "int8" if self.int8_cache else cache_type(self.precision)
+
+    @property
+    def layout(self) -> CacheLayout:
+        return SLOTS if self.block_size is None else PAGED
 
     @property
     def is_exact(self) -> bool:

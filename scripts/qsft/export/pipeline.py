@@ -8,7 +8,6 @@ from onnx import ModelProto
 
 from qsft.adapters import BASE_FOLDER, has_adapters, merged_checkpoint
 from qsft.export.builder import DecoderShape, build_decoder
-from qsft.export.cache_layout import PAGED, SLOTS
 from qsft.export.combine_graph import add_run_masses, combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
 from qsft.export.contract import (
@@ -16,7 +15,6 @@ from qsft.export.contract import (
     CUDA_PRECISIONS,
     MODEL_ROLES,
     STEP_FILE,
-    TWIN_PRECISIONS,
     ModelRole,
     graph_file,
     weights_file,
@@ -45,11 +43,6 @@ def export_policy(checkpoint: Path, out: Path, options: ExportOptions) -> Export
         raise ExportError(f"{out} exists already")
     if options.twin and not has_adapters(checkpoint):
         raise ExportError(f"{checkpoint} has no base/: only adapters on one base can be twins")
-    if options.twin and options.precision not in TWIN_PRECISIONS:
-        choices = " or ".join(TWIN_PRECISIONS)
-        raise ExportError(
-            f"{options.precision} has no form for twins: choose {choices}, or no twins"
-        )
     if options.block_size is not None and options.precision not in CUDA_PRECISIONS:
         raise ExportError(
             f"{options.precision} has no paged cache: ONNX Runtime's PagedAttention takes fp16"
@@ -107,12 +100,11 @@ def _write_graphs(
 ) -> dict[ModelRole, DecoderShape]:
     models: dict[ModelRole, ModelProto] = {}
     shapes: dict[ModelRole, DecoderShape] = {}
-    layout = SLOTS if options.block_size is None else PAGED
     for role in MODEL_ROLES:
         weights = folder / weights_file(role)
         with TemporaryDirectory(dir=folder.parent) as built_in:
             precision = built_as(options.precision)
-            built = build_decoder(checkpoint, role, precision, Path(built_in), layout)
+            built = build_decoder(checkpoint, role, precision, Path(built_in), options.layout)
             models[role] = adapt_decoder(built, weights.name)
             read_prompts = partial(calibration_prompts, checkpoint, options, built.shape)
             store_weights(models[role], built.weights, weights, options.precision, read_prompts)

@@ -40,9 +40,10 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
     """Build the graphs of a checkpoint of adapters; their weights go to `folder`."""
     adapters = read_adapters(checkpoint)
     with TemporaryDirectory(dir=folder.parent) as built_in:
-        base = build_decoder(checkpoint, BASE_FOLDER, built_as(options.precision), Path(built_in))
+        precision = built_as(options.precision)
+        base = build_decoder(checkpoint, BASE_FOLDER, precision, Path(built_in), options.layout)
         twin = add_deltas(base, adapters, options.precision)
-        decoder = adapt_decoder(twin.built, TWIN_WEIGHTS_FILE)
+        decoder = adapt_decoder(twin, TWIN_WEIGHTS_FILE)
         weights = folder / TWIN_WEIGHTS_FILE
         read_prompts = partial(calibration_prompts, checkpoint, options, base.shape)
         store_weights(decoder, base.weights, weights, options.precision, read_prompts)
@@ -51,9 +52,8 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
     vocab_size, reserved = shape.vocab_size, options.reserved_token_ids
     step = compose_twin_step(
         decoder,
-        twin.masks,
         combine_graph(vocab_size, reserved, options.support_threshold),
         combine_behavior_graph(vocab_size, reserved),
     )
-    alone = {graph_file(role): single_model(decoder, twin.masks, role) for role in MODEL_ROLES}
+    alone = {graph_file(role): single_model(decoder, role) for role in MODEL_ROLES}
     return TwinGraphs({STEP_FILE: step, **alone}, shape)

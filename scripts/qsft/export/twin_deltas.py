@@ -3,11 +3,11 @@
     y = x W + (x [A_behavior A_value] ⊙ mask) [B_behavior; B_value]
 
 The mask, a row of ones and zeros for each row of x, leaves each row its own model's half. Every
-weight is stored once; which model a row belongs to is the mask's alone (`twin_graph`).
+weight is stored once; which model a row belongs to is `TOKEN_MODEL`'s to say (`twin_graph`).
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -16,7 +16,7 @@ from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
 from qsft.export.block_matmul import block_product, scales_name
 from qsft.export.builder import BuiltDecoder
-from qsft.export.contract import MODEL_ROLES, ModelRole, Precision
+from qsft.export.contract import MODEL_ROLES, ModelRole, Precision, cache_type
 from qsft.export.external_weights import WeightFile
 from qsft.export.options import ExportError
 from qsft.export.twin_adapters import Adapter, Site, Weight
@@ -26,6 +26,8 @@ from qsft.export.weight_blocks import BLOCK, Bits, quantize_blocks
 PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$")
 MERGED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 LARGE_BLOCK, SMALL_BLOCK = 64, 16  # of quantized adapters
+# int64, of each token or of all: 0 where it is the behavior model's, 1 where it is the value's.
+TOKEN_MODEL = "/adapters/model"
 
 
 @dataclass(frozen=True)
@@ -39,11 +41,10 @@ class Ranks:
     def mask(self) -> str:
         return f"/adapters/mask.{self.behavior}.{self.value}"
 
-    def constant(self, role: ModelRole) -> TensorProto:
-        """The mask of one model's rows, (1, 1, ranks)."""
-        own = [np.full(self.behavior, role == "behavior"), np.full(self.value, role == "value")]
-        ones = np.concatenate(own).astype(np.float32).reshape(1, 1, -1)
-        return numpy_helper.from_array(ones, self.mask)
+    @property
+    def masks(self) -> NDArray[np.float64]:
+        """The behavior model's and the value model's, (2, ranks)."""
+        return np.repeat(np.eye(2), [self.behavior, self.value], axis=1)
 
 
 @dataclass(frozen=True)
@@ -55,23 +56,18 @@ class Stacked:
     ranks: Ranks
 
 
-@dataclass(frozen=True)
-class TwinDecoder:
-    """One decoder with the terms of both models; every mask is behavior's until it is replaced."""
-
-    built: BuiltDecoder
-    masks: tuple[Ranks, ...]
-
-
 def add_deltas(
     built: BuiltDecoder, adapters: Mapping[ModelRole, Adapter], precision: Precision
-) -> TwinDecoder:
-    """The base with both adapters, whose weights are appended to the base's file."""
+) -> BuiltDecoder:
+    """The base with both adapters, whose weights are appended to the base's file.
+
+    Every token is the behavior model's until `TOKEN_MODEL` is replaced.
+    """
     model = ModelProto()
     model.CopyFrom(built.model)
-    writer = _Writer(model, quantized=precision == "int4")
+    writer = _Writer(model, precision)
     unused = {site for adapter in adapters.values() for site in adapter}
-    masks: set[Ranks] = set()
+    all_ranks: set[Ranks] = set()
     nodes: list[NodeProto] = []
     for node in built.model.graph.node:
         match = PRODUCT.match(node.output[0])
@@ -81,17 +77,21 @@ def add_deltas(
             continue
         unused.difference_update(sites)
         stacked = _stack(sites, adapters)
-        masks.add(stacked.ranks)
+        all_ranks.add(stacked.ranks)
         nodes += writer.add(node, stacked)
     if unused:
         site = min(unused, key=lambda site: (site.layer, site.projection))
         raise ExportError(f"{_name(site)} has an adapter, but the base's graph does not have it")
     del model.graph.node[:]
+    model.graph.node.extend(writer.masks(all_ranks))
     model.graph.node.extend(nodes)
     writer.append_to(built)
-    ordered = sorted(masks, key=lambda ranks: ranks.mask)
-    model.graph.initializer.extend(ranks.constant("behavior") for ranks in ordered)
-    return TwinDecoder(replace(built, model=model), tuple(ordered))
+    return replace(built, model=model)
+
+
+def token_model(role: ModelRole) -> TensorProto:
+    """The constant of a graph whose tokens are all one model's."""
+    return helper.make_tensor(TOKEN_MODEL, TensorProto.INT64, [], [MODEL_ROLES.index(role)])
 
 
 def _sites(layer: int, product: str) -> list[Site]:
@@ -133,9 +133,10 @@ def _width(site: Site, adapters: Mapping[ModelRole, Adapter]) -> int:
 class _Writer:
     """Adds nodes and initializers to a model whose external data grows at its end."""
 
-    def __init__(self, model: ModelProto, quantized: bool) -> None:
+    def __init__(self, model: ModelProto, precision: Precision) -> None:
         self._graph = model.graph
-        self._quantized = quantized
+        self._quantized = precision == "int4"
+        self._dtype = np.dtype(cache_type(precision))  # of all that is not quantized
         self._pending: list[tuple[str, NDArray[np.generic]]] = []
 
     def add(self, product: NodeProto, stacked: Stacked) -> list[NodeProto]:
@@ -154,9 +155,22 @@ class _Writer:
             helper.make_node("Add", [base.output[0], delta], [y], f"{name}/adapters/Add"),
         ]
 
+    def masks(self, all_ranks: Collection[Ranks]) -> list[NodeProto]:
+        """Each token's masks, of the tables that they are rows of."""
+        nodes: list[NodeProto] = []
+        for ranks in sorted(all_ranks, key=lambda ranks: ranks.mask):
+            table = f"{ranks.mask}/table"
+            values = ranks.masks.astype(self._dtype)
+            self._graph.initializer.append(numpy_helper.from_array(values, table))
+            name = f"{ranks.mask}/Gather"
+            nodes.append(helper.make_node("Gather", [table, TOKEN_MODEL], [ranks.mask], name))
+        self._graph.initializer.append(token_model("behavior"))
+        return nodes
+
     def _matmul(self, x: str, weight: Weight, name: str, y: str, bits: Bits) -> NodeProto:
         if not self._quantized:
-            return helper.make_node("MatMul", [x, self._store(name, weight)], [y], f"{name}/MatMul")
+            stored = self._store(name, weight.astype(self._dtype))
+            return helper.make_node("MatMul", [x, stored], [y], f"{name}/MatMul")
         blocks = quantize_blocks(weight, bits, _block(len(weight), bits))
         stored = self._store(f"{name}_Q{bits}", blocks.values)
         self._store(scales_name(stored), blocks.scales)

@@ -2,12 +2,18 @@
 
 Doubling `input_ids` at the graph's door doubles every activation, so the products with the base's
 weights serve both models at once. Only attention is split, since each model has its own cache.
-Where `use_value` is false, the value model has no rows, and its cache stays as it is.
+Where `use_value` is false, the value model has no rows, and its cache stays as it is. Of a paged
+cache the rows are tokens.
+
+No node computes a size, and no branch takes one: for CUDA, ONNX Runtime would have such nodes run
+on the CPU, where the server lets nothing be run. `Shape` is CUDA's own, and `Slice` and
+`ConstantOfShape` take what it says as it is.
 """
 
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import TypeVar
 
+import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
 
 from qsft.export.contract import (
@@ -15,60 +21,59 @@ from qsft.export.contract import (
     LOGITS,
     MODEL_ROLES,
     SCORE_INDEX,
-    SEQLENS_K,
     SHARED_INPUTS,
     USE_VALUE,
     ModelRole,
 )
 from qsft.export.step_graph import choose_by_value
-from qsft.export.twin_deltas import Ranks
+from qsft.export.twin_deltas import TOKEN_MODEL, token_model
 
 BOTH_IDS, BOTH_SCORE_INDEX = "/twin/input_ids", "/twin/score_index"  # (2B, S), (2N,)
-ONES, ZERO = "/twin/ones", "/twin/zero"  # [1, 1], [0]
-# How many are whose, behavior's and value's: [B, B] rows and [N, N] scored, or [B, 0] and [N, 0].
-ROWS, SCORED = "/twin/rows", "/twin/scored"
+ROWS, SCORED = "/twin/rows", "/twin/scored"  # [B], [N]: of either model
+START, END = "/twin/start", "/twin/end"  # [0], and [the largest int64]
 
 Named = TypeVar("Named", TensorProto, ValueInfoProto)
 
 
-def single_model(decoder: ModelProto, masks: Collection[Ranks], role: ModelRole) -> ModelProto:
-    """One of the two models alone: its own half of every mask, a constant."""
+def single_model(decoder: ModelProto, role: ModelRole) -> ModelProto:
+    """One of the two models alone: every token is its own."""
     model = ModelProto()
     model.CopyFrom(decoder)
-    _replace_initializers(
-        model.graph, _without_masks(decoder, masks) + [ranks.constant(role) for ranks in masks]
-    )
+    del model.graph.initializer[:]
+    model.graph.initializer.extend([*_without_token_model(decoder), token_model(role)])
     return model
 
 
 def compose_twin_step(
-    decoder: ModelProto,
-    masks: Collection[Ranks],
-    combination: GraphProto,
-    behavior_alone: GraphProto,
+    decoder: ModelProto, combination: GraphProto, behavior_alone: GraphProto
 ) -> ModelProto:
     """Both models in one pass over the base, and their combination."""
     graph = decoder.graph
-    logits = [f"{role}_{LOGITS}" for role in MODEL_ROLES]
+    behavior_logits, value_logits = (f"{role}_{LOGITS}" for role in MODEL_ROLES)
     caches = [
         _prefixed(value, role)
         for role in MODEL_ROLES
         for value in (*graph.input, *graph.output)
         if _is_cache(value.name)
     ]
+    element = caches[0].type.tensor_type.elem_type  # of whatever attention takes and gives
     step = helper.make_graph(
         name="step",
         nodes=[
             *_doubled_inputs(),
-            *(node for ranks in masks for node in _mask_of_rows(ranks)),
-            *(node for old in graph.node for node in _twinned(old)),
-            _split(LOGITS, SCORED, logits, "/twin/SplitLogits"),
+            *(node for old in graph.node for node in _twinned(old, element)),
+            _up_to(SCORED, LOGITS, behavior_logits),
+            _from(SCORED, LOGITS, value_logits),
             choose_by_value(GraphProto(), combination, behavior_alone),
         ],
         inputs=[
             *(value for value in graph.input if value.name in SHARED_INPUTS),
             *(value for value in caches if ".past." in value.name),
-            *(value for value in combination.input if value.name not in logits),
+            *(
+                value
+                for value in combination.input
+                if value.name not in (behavior_logits, value_logits)
+            ),
             helper.make_tensor_value_info(USE_VALUE, TensorProto.BOOL, []),
         ],
         outputs=[
@@ -76,11 +81,13 @@ def compose_twin_step(
             *combination.output,
         ],
         initializer=[
-            *_without_masks(decoder, masks),
-            helper.make_tensor(ONES, TensorProto.INT64, [2], [1, 1]),
-            helper.make_tensor(ZERO, TensorProto.INT64, [1], [0]),
-            *(_prefixed(ranks.constant(role), role) for ranks in masks for role in MODEL_ROLES),
+            *_without_token_model(decoder),
+            helper.make_tensor(START, TensorProto.INT64, [1], [0]),
+            helper.make_tensor(END, TensorProto.INT64, [1], [np.iinfo(np.int64).max]),
             *{t.name: t for g in (combination, behavior_alone) for t in g.initializer}.values(),
+        ],
+        value_info=[
+            part for node in graph.node if _is_attention(node) for part in _parts(node, graph)
         ],
     )
     return helper.make_model(
@@ -88,14 +95,8 @@ def compose_twin_step(
     )
 
 
-def _without_masks(decoder: ModelProto, masks: Collection[Ranks]) -> list[TensorProto]:
-    names = {ranks.mask for ranks in masks}
-    return [tensor for tensor in decoder.graph.initializer if tensor.name not in names]
-
-
-def _replace_initializers(graph: GraphProto, initializers: list[TensorProto]) -> None:
-    del graph.initializer[:]
-    graph.initializer.extend(initializers)
+def _without_token_model(decoder: ModelProto) -> list[TensorProto]:
+    return [tensor for tensor in decoder.graph.initializer if tensor.name != TOKEN_MODEL]
 
 
 def _is_cache(name: str) -> bool:
@@ -112,60 +113,28 @@ def _prefixed(named: Named, role: ModelRole) -> Named:
 
 def _doubled_inputs() -> list[NodeProto]:
     """The same ids for both models; the value model's positions begin behind the behavior's."""
+    size, value_index = "/twin/size", "/twin/value_index"
+    shifted = [
+        helper.make_node("Size", [INPUT_IDS], [size], "/twin/Size"),
+        helper.make_node("Add", [SCORE_INDEX, size], [value_index], "/twin/ValueIndex"),
+    ]
+    shape, (behavior, value) = "/twin/shape", (f"{TOKEN_MODEL}/{role}" for role in MODEL_ROLES)
     return [
-        *_counted(SEQLENS_K, ROWS),
-        *_counted(SCORE_INDEX, SCORED),
-        *_followed_by_value(INPUT_IDS, INPUT_IDS, ROWS, BOTH_IDS),
-        helper.make_node("Size", [INPUT_IDS], ["/twin/size"], "/twin/Size"),
-        helper.make_node(
-            "Add", [SCORE_INDEX, "/twin/size"], ["/twin/value_index"], "/twin/ValueIndex"
-        ),
-        *_followed_by_value(SCORE_INDEX, "/twin/value_index", SCORED, BOTH_SCORE_INDEX),
+        helper.make_node("Shape", [INPUT_IDS], [ROWS], "/twin/Rows", start=0, end=1),
+        helper.make_node("Shape", [SCORE_INDEX], [SCORED], "/twin/Scored"),
+        helper.make_node("Shape", [INPUT_IDS], [shape], "/twin/Shape"),
+        _constant(shape, 0, behavior),
+        _constant(shape, 1, value),
+        _both(TOKEN_MODEL, behavior, [], value, TensorProto.INT64),
+        _both(BOTH_IDS, INPUT_IDS, [], INPUT_IDS, TensorProto.INT64),
+        _both(BOTH_SCORE_INDEX, SCORE_INDEX, shifted, value_index, TensorProto.INT64),
     ]
 
 
-def _counted(name: str, counts: str) -> list[NodeProto]:
-    """The length of a vector, and as much again or nothing for the value model."""
-    own = [_count(counts, role) for role in MODEL_ROLES]
-    return [
-        helper.make_node("Shape", [name], [own[0]], f"{counts}/Shape"),
-        helper.make_node("Where", [USE_VALUE, own[0], ZERO], [own[1]], f"{counts}/Where"),
-        helper.make_node("Concat", own, [counts], f"{counts}/Concat", axis=0),
-    ]
-
-
-def _count(counts: str, role: ModelRole) -> str:
-    return f"{counts}/{role}"
-
-
-def _followed_by_value(behavior: str, value: str, counts: str, both: str) -> list[NodeProto]:
-    used = f"{both}/value"
-    ends = _count(counts, "value")
-    return [
-        helper.make_node("Slice", [value, ZERO, ends, ZERO], [used], f"{both}/Slice"),
-        helper.make_node("Concat", [behavior, used], [both], f"{both}/Concat", axis=0),
-    ]
-
-
-def _mask_of_rows(ranks: Ranks) -> list[NodeProto]:
-    """Behavior's mask for its rows, then value's for its."""
-    nodes: list[NodeProto] = []
-    halves = [f"{ranks.mask}/{role}" for role in MODEL_ROLES]
-    for role, half in zip(MODEL_ROLES, halves, strict=True):
-        shape = f"{half}/shape"
-        count = [_count(ROWS, role), ONES]
-        nodes += [
-            helper.make_node("Concat", count, [shape], f"{half}/Shape", axis=0),
-            helper.make_node("Expand", [f"{role}.{ranks.mask}", shape], [half], f"{half}/Expand"),
-        ]
-    join = helper.make_node("Concat", halves, [ranks.mask], f"{ranks.mask}/Concat", axis=0)
-    return [*nodes, join]
-
-
-def _twinned(node: NodeProto) -> list[NodeProto]:
+def _twinned(node: NodeProto, element: int) -> list[NodeProto]:
     """Attention once for each model; everything else once, on the doubled inputs."""
-    if node.op_type == "GroupQueryAttention":
-        return _attention_of_each(node)
+    if _is_attention(node):
+        return _attention_of_each(node, element)
     doubled = {INPUT_IDS: BOTH_IDS, SCORE_INDEX: BOTH_SCORE_INDEX}
     renamed = NodeProto()
     renamed.CopyFrom(node)
@@ -173,56 +142,100 @@ def _twinned(node: NodeProto) -> list[NodeProto]:
     return [renamed]
 
 
-def _attention_of_each(node: NodeProto) -> list[NodeProto]:
-    """Each model's rows attend to its own cache: split, two nodes, and one batch again."""
-    split: list[NodeProto] = []
-    inputs = {role: [_own(name, role) for name in node.input] for role in MODEL_ROLES}
-    for position, name in enumerate(node.input[:3]):  # query, key, value, or all in the first
-        if name:
-            halves = [f"{name}/{role}" for role in MODEL_ROLES]
-            split.append(_split(name, ROWS, halves, f"{node.name}/Split{position}"))
-            for role, half in zip(MODEL_ROLES, halves, strict=True):
-                inputs[role][position] = half
-    attentions: list[NodeProto] = []
-    for role in MODEL_ROLES:
-        own = NodeProto()
-        own.CopyFrom(node)
-        own.name = f"{role}.{node.name}"
-        own.input[:] = inputs[role]
-        own.output[:] = [f"{node.output[0]}/{role}", *(_own(n, role) for n in node.output[1:])]
-        attentions.append(own)
-    behavior, value = attentions
-    attended = [own.output[0] for own in attentions]
-    join = helper.make_node("Concat", attended, [node.output[0]], f"{node.name}/Concat", axis=0)
-    return [*split, behavior, _attention_or_nothing(value, attended[0]), join]
+def _is_attention(node: NodeProto) -> bool:
+    return any(_is_cache(name) for name in node.output)
 
 
-def _attention_or_nothing(attention: NodeProto, attended: str) -> NodeProto:
-    """The value model's attention; without rows of its own none of the behavior's `attended`."""
-    nothing = helper.make_node(
-        "Slice", [attended, ZERO, ZERO, ZERO], attention.output[:1], f"{attention.name}/Nothing"
-    )
+def _attention_of_each(node: NodeProto, element: int) -> list[NodeProto]:
+    """Each model's rows attend to its own cache."""
+    (both,) = node.output[:1]
+    taken = [name for name in node.input[:3] if name]  # query, key, value, or all in the first
+    behavior, value = (_attention(node, role) for role in MODEL_ROLES)
+    return [
+        *(_up_to(ROWS, name, f"{name}/behavior") for name in taken),
+        *(_from(ROWS, name, f"{name}/value") for name in taken),
+        behavior,
+        _both(
+            both,
+            behavior.output[0],
+            [value],
+            value.output[0],
+            element,
+            caches=list(zip(value.input[3:5], value.output[1:], strict=True)),
+        ),
+    ]
+
+
+def _parts(node: NodeProto, graph: GraphProto) -> list[ValueInfoProto]:
+    """How wide either model's queries, keys and values are: behind a `Slice` nothing infers it."""
+    inputs = {value.name: value.type.tensor_type for value in graph.input}
+    cache = inputs[node.input[3]]
+    heads = {attribute.name: attribute.i for attribute in node.attribute}
+    queries, keys = heads["num_heads"], heads["kv_num_heads"]
+    counts = [queries, keys, keys] if node.input[1] else [queries + 2 * keys]
+    tokens = [None for _ in inputs[INPUT_IDS].shape.dim]
+    return [
+        helper.make_tensor_value_info(
+            f"{name}/{role}", cache.elem_type, [*tokens, count * cache.shape.dim[-1].dim_value]
+        )
+        for name, count in zip(node.input, counts, strict=False)
+        for role in MODEL_ROLES
+    ]
+
+
+def _attention(node: NodeProto, role: ModelRole) -> NodeProto:
+    """Of one model, over its own rows."""
+    own = NodeProto()
+    own.CopyFrom(node)
+    own.name = f"{role}.{node.name}"
+    own.input[:3] = [name and f"{name}/{role}" for name in node.input[:3]]
+    own.input[3:5] = [f"{role}.{name}" for name in node.input[3:5]]
+    own.output[:] = [f"{node.output[0]}/{role}", *(f"{role}.{name}" for name in node.output[1:])]
+    return own
+
+
+def _both(
+    name: str,
+    behavior: str,
+    value_nodes: Sequence[NodeProto],
+    value: str,
+    element: int,
+    caches: Sequence[tuple[str, str]] = (),
+) -> NodeProto:
+    """`value`'s rows behind `behavior`'s, or `behavior` alone where the value model has none.
+
+    `value_nodes` make `value` and run only where it is used; `caches` are what they read and what
+    they write.
+    """
+    join = helper.make_node("Concat", [behavior, value], [name], f"{name}/Concat", axis=0)
+    alone = helper.make_node("Identity", [behavior], [name], f"{name}/Alone")
     # Past and present are one buffer: an Identity of it copies nothing.
     kept = [
         helper.make_node("Identity", [past], [present], f"{present}/Kept")
-        for past, present in zip(attention.input[3:5], attention.output[1:], strict=True)
+        for past, present in caches
     ]
-    outputs = [
-        helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in attention.output
-    ]
+    names = [name, *(present for _, present in caches)]
+    outputs = [helper.make_tensor_value_info(output, element, None) for output in names]
     return helper.make_node(
         "If",
         [USE_VALUE],
-        list(attention.output),
-        f"{attention.name}/If",
-        then_branch=helper.make_graph([attention], "with_value", [], outputs),
-        else_branch=helper.make_graph([nothing, *kept], "without_value", [], outputs),
+        names,
+        f"{name}/If",
+        then_branch=helper.make_graph([*value_nodes, join], "with_value", [], outputs),
+        else_branch=helper.make_graph([alone, *kept], "without_value", [], outputs),
     )
 
 
-def _own(name: str, role: ModelRole) -> str:
-    return f"{role}.{name}" if _is_cache(name) else name
+def _up_to(count: str, name: str, part: str) -> NodeProto:
+    """The behavior model's rows."""
+    return helper.make_node("Slice", [name, START, count, START], [part], f"{part}/Slice")
 
 
-def _split(name: str, counts: str, halves: list[str], node_name: str) -> NodeProto:
-    return helper.make_node("Split", [name, counts], halves, node_name, axis=0)
+def _from(count: str, name: str, part: str) -> NodeProto:
+    """The value model's rows."""
+    return helper.make_node("Slice", [name, count, END, START], [part], f"{part}/Slice")
+
+
+def _constant(shape: str, value: int, name: str) -> NodeProto:
+    filling = helper.make_tensor("value", TensorProto.INT64, [1], [value])
+    return helper.make_node("ConstantOfShape", [shape], [name], f"{name}/Fill", value=filling)

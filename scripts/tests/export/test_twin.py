@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
+from onnx import NodeProto
 from small_models import SHAPE, llama
 from transformers import PreTrainedConfig, Qwen2Config, Qwen3Config
 from twin_checkpoints import make_twin_checkpoint
@@ -14,6 +15,7 @@ from twin_checkpoints import make_twin_checkpoint
 from qsft.export.contract import Precision
 from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
 from qsft.export.options import ExportError
+from qsft.export.paged_runner import open_runner
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
 from qsft.policy.extraction import PolicyParameters, step_weights
@@ -24,7 +26,14 @@ FAMILIES: dict[str, PreTrainedConfig] = {
     "qwen2": Qwen2Config(**SHAPE, tie_word_embeddings=True),
     "qwen3": Qwen3Config(**SHAPE, head_dim=32),
 }
+ELEMENTS = {"fp16": onnx.TensorProto.FLOAT16, "bf16": onnx.TensorProto.BFLOAT16}
 TWIN = replace(tiny_options(), twin=True)
+
+
+def names_in(node: NodeProto) -> set[str]:
+    """What the node and those in its branches take."""
+    branches = [attribute.g.node for attribute in node.attribute if attribute.HasField("g")]
+    return set(node.input).union(*(names_in(inner) for nodes in branches for inner in nodes))
 
 
 def run_once(folder: Path) -> dict[str, Array]:
@@ -57,13 +66,40 @@ def test_quantized_twins_are_near(precision: Precision, largest_kl: float, tmp_p
         assert 0 < kl.mean < largest_kl
 
 
+@pytest.mark.parametrize(("precision", "largest"), [("fp16", 0.02), ("bf16", 0.1)])
+@pytest.mark.parametrize("block_size", [None, 16])
+@pytest.mark.parametrize("family", FAMILIES)
+def test_twins_for_cuda_give_what_pytorch_gives(
+    family: str, block_size: int | None, precision: Precision, largest: float, tmp_path: Path
+) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", FAMILIES[family])
+    options = replace(TWIN, precision=precision, block_size=block_size)
+    report = export_policy(checkpoint, tmp_path / "twin", options)
+    assert report.verification.logits_difference < largest
+    assert report.verification.schedule_difference < largest
+    graph = onnx.load(report.folder / "step.onnx", load_external_data=False).graph
+    adapters = {t.data_type for t in graph.initializer if t.name.startswith("/model/layers.0/attn")}
+    [past] = [value for value in graph.input if value.name == "value.past.1.key"]
+    assert adapters == {past.type.tensor_type.elem_type} == {ELEMENTS[precision]}
+
+
+def test_no_node_computes_with_sizes_and_no_branch_takes_one(tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    folder = export_policy(checkpoint, tmp_path / "twin", replace(TWIN, precision="fp16")).folder
+    graph = onnx.load(folder / "step.onnx", load_external_data=False).graph
+    sizes = {n for node in graph.node if node.op_type in ("Shape", "Size") for n in node.output}
+    assert len(sizes) == 3
+    takers = {node.op_type for node in graph.node if sizes.intersection(names_in(node))}
+    assert takers == {"Slice", "ConstantOfShape"}
+
+
 def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
     checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
     folder = export_policy(checkpoint, tmp_path / "twin", TWIN).folder
     graph = onnx.load(folder / "step.onnx", load_external_data=False).graph
     operators = Counter(node.op_type for node in graph.node)
     assert operators["GroupQueryAttention"] == 2  # of the behavior model, a layer each
-    assert operators["If"] == 2 + 1  # of the value model, and the combination
+    assert operators["If"] == 3 + 2 + 1  # of the inputs, the value model and the combination
     products = 5 * 2  # of a layer's, with both adapters' two beside each
     assert operators["MatMul"] == products * 3 + 1
     assert [file.name for file in folder.glob("*.data")] == ["twin.onnx.data"]
@@ -75,13 +111,17 @@ def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
             assert list(tensor.external_data) == step[tensor.name]
 
 
-@pytest.mark.parametrize("precision", ["fp32", "int8", "int4"])
+@pytest.mark.parametrize(
+    ("precision", "block_size"),
+    [("fp32", None), ("int8", None), ("int4", None), ("fp16", None), ("bf16", 16)],
+)
 def test_without_the_value_model_the_batch_is_the_behaviors_alone(
-    precision: Precision, tmp_path: Path
+    precision: Precision, block_size: int | None, tmp_path: Path
 ) -> None:
     checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
-    folder = export_policy(checkpoint, tmp_path / "twin", replace(TWIN, precision=precision)).folder
-    runner = GraphRunner(folder / "step.onnx", slots=2, cache_length=16)
+    options = replace(TWIN, precision=precision, block_size=block_size)
+    folder = export_policy(checkpoint, tmp_path / "twin", options).folder
+    runner = open_runner(folder / "step.onnx", options, slots=2, cache_length=16)
     extra = policy_inputs([step_weights(PolicyParameters("behavior"))] * 3)
     chunks = [Chunk(0, [4, 10, 11]), Chunk(0, [4, 31, 8])]
     with_value = runner.run(chunks, [2, 4, 5], extra)

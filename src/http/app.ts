@@ -15,6 +15,7 @@ import type { Drain } from './drain.ts';
 import { errorResponse, rejectionReason } from './error-response.ts';
 import { limitBody } from './limit-body.ts';
 import type { Limits } from './limits.ts';
+import { noSuchRoute } from './no-such-route.ts';
 import { observeRequests } from './observe-requests.ts';
 import { openApiDocument } from './openapi-document.ts';
 import type { AppEnv } from './request-context.ts';
@@ -96,13 +97,9 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/metrics', metricsText(metrics));
   app.get('/openapi.json', (context) => context.body(document, 200, JSON_TYPE));
 
-  app.notFound((context) => errorResponse(noRoute(context)));
+  app.notFound(({ req }) => errorResponse(noSuchRoute(req, app.routes)));
   app.onError((error, context) => refuse(error, context));
   return app;
-}
-
-function noRoute({ req }: Context): ServerError {
-  return new ServerError('route_not_found', `There is no ${req.method} ${req.path.slice(0, 200)}.`);
 }
 
 function wrongMethod({ req }: Context, methods: readonly string[]): ServerError {

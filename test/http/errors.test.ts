@@ -331,6 +331,21 @@ describe('routes', () => {
   );
 
   it.each([
+    ['POST', '/chat/completions', 'did you mean POST /v1/chat/completions?'],
+    ['POST', '/v1/v1/completions', 'did you mean POST /v1/completions?'],
+    ['GET', '/v1/models/', 'did you mean GET /v1/models?'],
+    ['GET', '/v1//models', 'did you mean GET /v1/models?'],
+    ['POST', '/v1/tokenize', 'did you mean POST /tokenize?'],
+    ['GET', '/v1/health', 'did you mean GET /health?'],
+    ['GET', '/', 'There is no GET /: GET /openapi.json has the routes.'],
+    ['POST', '/v1/embeddings', 'GET /openapi.json has the routes.'],
+  ])('answer %s %s with the route that was meant, or where they are listed', async (...row) => {
+    const [method, path, advice] = row;
+    const response = await testApp([SHIRE]).app.request(path, { method });
+    expect((await errorOf(response)).message).toContain(advice);
+  });
+
+  it.each([
     ['GET', '/v1/completions', 'POST'],
     ['DELETE', '/v1/models/tiny', 'GET, HEAD'],
     ['POST', '/metrics', 'GET, HEAD'],

@@ -66,11 +66,11 @@ export function choiceField<const T extends readonly [string, ...string[]]>(valu
 }
 
 /** Half a surrogate pair, which no tokenizer and no client can carry. */
-export function isIllFormed(text: string): boolean {
+function isIllFormed(text: string): boolean {
   return LONE_SURROGATE.test(text);
 }
 
-export const ILL_FORMED = 'must be well-formed Unicode';
+const ILL_FORMED = 'must be well-formed Unicode';
 
 export function wellFormed(text: z.ZodString): z.ZodString {
   return text.refine((value) => !isIllFormed(value), { error: ILL_FORMED });

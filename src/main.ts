@@ -16,6 +16,7 @@ import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
 import type { Tracing } from './tracing.ts';
+import { VERSION } from './version.ts';
 import { wire } from './wire.ts';
 
 /** How long a collector may take to accept the last traces. */
@@ -101,6 +102,7 @@ function announce(config: Config, catalog: Catalog, url: string, logger: Logger)
   const also = others.length === 0 ? '' : `; also ${others.map(({ name }) => name).join(', ')}`;
   logger.info(
     {
+      version: VERSION,
       url,
       model: first.name,
       device,

@@ -1,6 +1,7 @@
 // What the server measures of itself, for Prometheus. Labels are bounded: route patterns, codes, kinds, and the ids of the
 // policies it was started with.
-import { Counter, collectDefaultMetrics, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { VERSION } from '../version.ts';
 import { createHttpMetrics } from './http-metrics.ts';
 import { LATENCY_SECONDS } from './latency-buckets.ts';
 import type { PolicyLoad } from './measurements.ts';
@@ -31,6 +32,12 @@ export function createMetrics(
     vllm && createVllmMetrics(registry, loads, vllm),
   );
 
+  new Gauge({
+    name: 'qsft_build_info',
+    help: 'Always 1; the label says which version of the server this is.',
+    labelNames: ['version'],
+    registers,
+  }).set({ version: VERSION }, 1);
   const rejected = new Counter({
     name: 'qsft_rejected_total',
     help: 'Requests that ended with an error, by its code.',

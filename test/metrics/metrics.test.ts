@@ -104,6 +104,13 @@ describe('the metrics', () => {
     expect(problems(text).filter((problem) => !allowed.test(problem))).toEqual([]);
   });
 
+  it('say which version of the server they are of', async () => {
+    const { version } = JSON.parse(await readFile('package.json', 'utf8'));
+    expect(await createMetrics(LOADS).registry.metrics()).toContain(
+      `qsft_build_info{version="${version}"} 1\n`,
+    );
+  });
+
   it('say how often the value model moved the best token', () => {
     expect(value('qsft_argmax_compared_total{model="tiny"}')).toBe(2);
     expect(value('qsft_argmax_moved_total{model="tiny"}')).toBe(1);

@@ -82,8 +82,8 @@ export const SETTINGS = {
   maxSequences: optionalInteger(
     1,
     MAX_SEQUENCES,
-    '32',
-    'Answers decoded in one batch; each holds a slot of KV cache, or blocks of a paged one.',
+    '32, or what fits',
+    'Answers decoded in one batch; each holds a slot of KV cache, or blocks of a paged one. Left out on a CPU, as many as half of the memory holds, at most 32.',
   ),
   kvCacheMemory: optionalBytes(
     'as max-sequences needs',

@@ -2,9 +2,13 @@
 import { kvSlotBytes } from '../policy/kv-slot-bytes.ts';
 import type { PolicyManifest } from '../policy/manifest.ts';
 import { servedLength } from '../policy/served-length.ts';
+import { availableMemoryBytes, totalMemoryBytes } from './host-memory.ts';
 import type { EngineOptions } from './options.ts';
 
 const defaultSequences = 32;
+
+/** Of the host's memory, where nothing else says how large the cache is; the rest is for weights and for others. */
+const defaultShare = 1 / 2;
 
 /** The graph's small inputs and outputs grow with the slots too. */
 const mostSlots = 4096;
@@ -22,13 +26,40 @@ export interface CacheSize {
 
 type SizeOptions = Pick<EngineOptions, 'maxSequences' | 'kvCacheBytes' | 'maxLength' | 'device'>;
 
-export function cacheSize(options: SizeOptions, manifest: PolicyManifest): CacheSize {
+/** `memoryBytes` is what the host has in all. */
+export function cacheSize(
+  options: SizeOptions,
+  manifest: PolicyManifest,
+  memoryBytes = totalMemoryBytes(),
+): CacheSize {
   const length = servedLength(options.maxLength, manifest);
   const { block_size: blockSize } = manifest.kv_cache;
-  if (blockSize !== undefined) return pagedSize(options, manifest, length, blockSize);
-  const slots = slotCount(options, manifest, length);
+  const fitting = fittingSequences(options.device, kvSlotBytes(manifest, length), memoryBytes);
+  if (blockSize !== undefined) return pagedSize(options, manifest, length, blockSize, fitting);
+  const slots = slotCount(options, manifest, length, fitting);
   const bytes = (slots + spareSlots(options.device)) * kvSlotBytes(manifest, length);
   return { sequences: slots, blocks: null, bytes };
+}
+
+/** Throws where a cache on the host would not fit in what is unused: Linux would kill the process without a word. */
+export function checkFits(
+  { sequences, bytes }: CacheSize,
+  { device, maxLength }: SizeOptions,
+  manifest: PolicyManifest,
+  availableBytes = availableMemoryBytes(),
+): void {
+  if (device !== 'cpu' || bytes <= availableBytes) return;
+  const length = servedLength(maxLength, manifest);
+  throw new Error(
+    `The KV cache of ${manifest.id} for ${sequences} sequences of up to ${length} tokens takes ${bytes} bytes, and ${availableBytes} are available: lower max-sequences, kv-cache-memory or max-model-len.`,
+  );
+}
+
+/** How many sequences are served where no size is given. */
+function fittingSequences(device: string, slotBytes: number, memoryBytes: number): number {
+  if (device !== 'cpu') return defaultSequences;
+  const fitting = Math.floor((memoryBytes * defaultShare) / slotBytes);
+  return Math.max(1, Math.min(defaultSequences, fitting));
 }
 
 /** On a device two slots change places through a third. */
@@ -40,13 +71,14 @@ function slotCount(
   { maxSequences, kvCacheBytes, device }: SizeOptions,
   manifest: PolicyManifest,
   length: number,
+  fitting: number,
 ): number {
   if (maxSequences !== null && kvCacheBytes !== null) {
     throw new Error(
       `max-sequences is ${maxSequences} and kv-cache-memory ${kvCacheBytes} bytes, and each sets the number of slots of ${manifest.id}: give one of them. Both are for a paged cache.`,
     );
   }
-  if (kvCacheBytes === null) return maxSequences ?? defaultSequences;
+  if (kvCacheBytes === null) return maxSequences ?? fitting;
   const slotBytes = kvSlotBytes(manifest, length);
   const spare = spareSlots(device);
   const slots = Math.floor(kvCacheBytes / slotBytes) - spare;
@@ -59,11 +91,12 @@ function pagedSize(
   manifest: PolicyManifest,
   length: number,
   blockSize: number,
+  fitting: number,
 ): CacheSize {
   const longest = Math.ceil(length / blockSize);
   const blockBytes = kvSlotBytes(manifest, blockSize);
   if (kvCacheBytes === null) {
-    const sequences = maxSequences ?? defaultSequences;
+    const sequences = maxSequences ?? fitting;
     return { sequences, blocks: sequences * longest, bytes: sequences * longest * blockBytes };
   }
   const blocks = Math.floor(kvCacheBytes / blockBytes);

@@ -10,7 +10,7 @@ export const engineOptionsSchema = z.object({
   libraryPath: z.string().min(1).nullable(),
   /** Threads that both models may use together; 0: as many as there are cores. */
   threads: z.int().nonnegative(),
-  /** Sequences decoded in one batch; null takes as many as `kvCacheBytes` holds, or 32. */
+  /** Sequences decoded in one batch; null takes as many as `kvCacheBytes` holds, or at most 32. */
   maxSequences: z.int().positive().nullable(),
   /** Memory for the caches of both models; null leaves it to the other sizes. */
   kvCacheBytes: z.int().positive().nullable(),

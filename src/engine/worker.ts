@@ -2,7 +2,7 @@
 import { type MessagePort, parentPort, workerData } from 'node:worker_threads';
 import { loadPolicy } from '../policy/load-policy.ts';
 import { readManifest } from '../policy/policy-files.ts';
-import { cacheSize } from './cache-size.ts';
+import { cacheSize, checkFits } from './cache-size.ts';
 import { createPlanner } from './create-planner.ts';
 import { EngineLoop } from './loop.ts';
 import type { FromWorker, ToWorker } from './messages.ts';
@@ -24,7 +24,9 @@ function serve(
   post: (message: FromWorker) => void,
   options: EngineOptions,
 ): void {
-  const size = cacheSize(options, readManifest(options.modelFolder));
+  const manifest = readManifest(options.modelFolder);
+  const size = cacheSize(options, manifest);
+  checkFits(size, options, manifest);
   const { sequences, blocks } = size;
   const capacity = stepCapacity(size, options.prefillChunk);
   const policy = loadPolicy({

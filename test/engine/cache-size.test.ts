@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { cacheSize } from '../../src/engine/cache-size.ts';
+import { cacheSize, checkFits } from '../../src/engine/cache-size.ts';
 import { describePolicy } from '../../src/engine/describe-policy.ts';
 import { readManifest } from '../../src/policy/policy-files.ts';
 import { pagedPolicyFolder, tinyPolicyFolder } from '../policy/tiny-policy.ts';
@@ -49,9 +49,31 @@ describe('cacheSize', () => {
     expect(device?.bytes).toBe(((host?.bytes ?? 0) * 4) / 3);
   });
 
+  it('takes half of the memory at most, and for one sequence at least, where no size is given', () => {
+    const slotBytes = cacheSize({ ...options, maxSequences: 1 }, slots).bytes;
+    const sequencesOf = (memoryBytes: number, device = 'cpu'): number =>
+      cacheSize({ ...options, device }, slots, memoryBytes).sequences;
+    expect(sequencesOf(2 * 5 * slotBytes + 1)).toBe(5);
+    expect(sequencesOf(2 * 33 * slotBytes)).toBe(32);
+    expect(sequencesOf(slotBytes)).toBe(1);
+    expect(sequencesOf(slotBytes, 'cuda')).toBe(32);
+    expect(cacheSize(options, paged, 2 * 5 * 4 * blockBytes)).toMatchObject({ blocks: 20 });
+  });
+
   it('refuses both where each sequence has a slot, since either sets their number', () => {
     expect(() => cacheSize({ ...options, maxSequences: 3, kvCacheBytes: 1e6 }, slots)).toThrow(
       'max-sequences is 3 and kv-cache-memory 1000000 bytes, and each sets the number of slots of tiny: give one of them.',
     );
+  });
+});
+
+describe('checkFits', () => {
+  it('refuses a cache that the memory has no room for, before it is allocated', () => {
+    const size = cacheSize({ ...options, maxSequences: 3 }, slots);
+    expect(() => checkFits(size, options, slots, size.bytes)).not.toThrow();
+    expect(() => checkFits(size, options, slots, size.bytes - 1)).toThrow(
+      `The KV cache of tiny for 3 sequences of up to 64 tokens takes ${size.bytes} bytes, and ${size.bytes - 1} are available: lower max-sequences, kv-cache-memory or max-model-len.`,
+    );
+    expect(() => checkFits(size, { ...options, device: 'cuda' }, slots, 0)).not.toThrow();
   });
 });

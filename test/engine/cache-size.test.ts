@@ -19,7 +19,7 @@ describe('describePolicy', () => {
         ...{ queueLimit: 1, queueTokens: 1 },
       }).memoryBytes;
     expect(memory('cpu', 65) - memory('cpu', 64)).toBe(4 * blockBytes);
-    expect(memory('cuda', 65) - memory('cuda', 64)).toBe(4 * blockBytes + 132 * paged.vocab_size);
+    expect(memory('cuda', 65) - memory('cuda', 64)).toBe(4 * blockBytes + 136 * paged.vocab_size);
   });
 });
 

@@ -51,7 +51,7 @@ async function serve(config: Config): Promise<void> {
     await catalog.close();
     logger.info('stopped');
   });
-  reloadOnSignal({ keys, node, catalog }, logger);
+  reloadOnSignal({ keys, node, catalog }, config, logger);
   probeLag(() => catalog.ping(), metrics);
   try {
     await catalog.start();
@@ -133,11 +133,12 @@ function announce(config: Config, catalog: Catalog, url: string, logger: Logger)
 /** What cannot be used leaves what there is as it was. */
 function reloadOnSignal(
   { keys, node, catalog }: { keys: KeyRing; node: NodeServer; catalog: Catalog },
+  { apiKeyFile, tlsCert }: Config,
   logger: Logger,
 ): void {
   process.on('SIGHUP', () => {
-    attempt('API keys', () => keys.reload(), logger);
-    attempt('TLS certificate', () => node.reloadTls(), logger);
+    if (apiKeyFile !== null) attempt('API keys', () => keys.reload(), logger);
+    if (tlsCert !== null) attempt('TLS certificate', () => node.reloadTls(), logger);
     catalog.reload().then(
       () => logger.info('policies loaded again'),
       (err: unknown) =>

@@ -19,6 +19,7 @@ export interface Parts {
 export function wire(config: Config, logger: Logger): Parts {
   const tokenQuota = new TokenQuota(config.keyTokensPerMinute);
   const open: Parts['open'] = ({ folder, manifest }) => {
+    logger.info({ model: manifest.id, folder }, 'loading');
     const measured = metrics.of(manifest.id);
     return openPolicy({
       engine: engineOptions(config, folder),

@@ -1,6 +1,6 @@
 """Time a twin's step beside its base alone and beside two whole models, in turns; and their memory.
 
-python bench/twin_step.py --precision fp32 int4    # from scripts/, into out/twin
+python bench/twin_step.py --precision fp32 int8 int4    # from scripts/, into out/twin
 
 SmolLM2-135M's shape, random weights, adapters of rank 16. Of every way the fastest step counts:
 what else runs on the machine only ever adds.
@@ -14,6 +14,7 @@ from pathlib import Path
 
 import torch
 from make_model import OUT, make_policy, random_model, save_tokenizer
+from onnxruntime import InferenceSession
 from peft import LoraConfig, get_peft_model
 from step_compare import seconds_of
 
@@ -76,17 +77,18 @@ def milliseconds(folder: Path, batch: int, threads: int, turns: int) -> dict[str
 
 
 def resident_bytes(folder: Path, way: str) -> int:
-    """What a step at batch 1 leaves in a fresh process, beyond what it held before the session."""
+    """What opening the graph adds to a fresh process: the prepared weights, and the library."""
     command = [sys.executable, __file__, "--resident", str(folder), way]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     return int(done.stdout)
 
 
 def print_resident(folder: Path, way: str) -> None:
-    before = resident_now()
-    runner = GraphRunner(graph_of(folder, way), 1, CACHE_LENGTH)
-    runner.run([Chunk(0, [2])], [0], inputs_of(way, 1))
+    """As the server opens it: a `GraphRunner` would read the graph in Python, too."""
+    path, before = str(graph_of(folder, way)), resident_now()
+    session = InferenceSession(path, providers=["CPUExecutionProvider"])
     print(resident_now() - before)
+    del session
 
 
 def resident_now() -> int:
@@ -121,7 +123,7 @@ def report(folder: Path, precision: Precision, batches: list[int], turns: int) -
 def main() -> None:
     parser = argparse.ArgumentParser(description="Time a twin's step.")
     parser.add_argument("--out", type=Path, default=OUT.parent / "twin")
-    parser.add_argument("--precision", nargs="+", default=["fp32", "int4"])
+    parser.add_argument("--precision", nargs="+", default=["fp32", "int8", "int4"])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32], help="rows a step")
     parser.add_argument("--turns", type=int, default=30, help="timed steps of each way")
     parser.add_argument("--keep", action="store_true", help="time the folders that are there")

@@ -5,11 +5,12 @@ from pathlib import Path
 
 from onnx import ModelProto
 
-from qsft.export.block_matmul import MEANS, quantize_layers
+from qsft.export.block_matmul import quantize_layers
 from qsft.export.contract import Precision
 from qsft.export.decoder_graph import LM_HEAD
 from qsft.export.integer_matmul import quantize_products
 from qsft.export.smoothing import smooth_activations
+from qsft.export.widened_rows import MEANS
 
 # int4's head and embedding, in 7 bits: sums of two products then fit 16, and so int4 is right on
 # processors without VNNI, too.

@@ -14,18 +14,15 @@ import numpy as np
 from numpy.typing import NDArray
 from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
-from qsft.export.block_matmul import block_product, scales_name
 from qsft.export.builder import BuiltDecoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision, cache_type
 from qsft.export.external_weights import WeightFile
 from qsft.export.options import ExportError
 from qsft.export.twin_adapters import Adapter, Site, Weight
-from qsft.export.weight_blocks import BLOCK, Bits, quantize_blocks
 
 # How the builder names the outputs of products, and which projections it merges into one.
 PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$")
 MERGED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
-LARGE_BLOCK, SMALL_BLOCK = 64, 16  # of quantized adapters
 # int64, of each token or of all: 0 where it is the behavior model's, 1 where it is the value's.
 TOKEN_MODEL = "/adapters/model"
 
@@ -135,8 +132,7 @@ class _Writer:
 
     def __init__(self, model: ModelProto, precision: Precision) -> None:
         self._graph = model.graph
-        self._quantized = precision == "int4"
-        self._dtype = np.dtype(cache_type(precision))  # of all that is not quantized
+        self._dtype = np.dtype(cache_type(precision))
         self._pending: list[tuple[str, NDArray[np.generic]]] = []
 
     def add(self, product: NodeProto, stacked: Stacked) -> list[NodeProto]:
@@ -149,9 +145,9 @@ class _Writer:
         rows, own, delta = f"{name}/adapters/rows", f"{name}/adapters/own", f"{name}/adapters/delta"
         return [
             base,
-            self._matmul(x, stacked.a, f"{name}/adapters/A", rows, bits=8),
+            self._matmul(x, stacked.a, f"{name}/adapters/A", rows),
             helper.make_node("Mul", [rows, stacked.ranks.mask], [own], f"{name}/adapters/Mask"),
-            self._matmul(own, stacked.b, f"{name}/adapters/B", delta, bits=4),
+            self._matmul(own, stacked.b, f"{name}/adapters/B", delta),
             helper.make_node("Add", [base.output[0], delta], [y], f"{name}/adapters/Add"),
         ]
 
@@ -167,15 +163,9 @@ class _Writer:
         self._graph.initializer.append(token_model("behavior"))
         return nodes
 
-    def _matmul(self, x: str, weight: Weight, name: str, y: str, bits: Bits) -> NodeProto:
-        if not self._quantized:
-            stored = self._store(name, weight.astype(self._dtype))
-            return helper.make_node("MatMul", [x, stored], [y], f"{name}/MatMul")
-        blocks = quantize_blocks(weight, bits, _block(len(weight), bits))
-        stored = self._store(f"{name}_Q{bits}", blocks.values)
-        self._store(scales_name(stored), blocks.scales)
-        shape = weight.shape[0], weight.shape[1]
-        return block_product(f"{name}/MatMul_Q{bits}", x, stored, y, shape, bits, blocks.block)
+    def _matmul(self, x: str, weight: Weight, name: str, y: str) -> NodeProto:
+        stored = self._store(name, weight.astype(self._dtype))
+        return helper.make_node("MatMul", [x, stored], [y], f"{name}/MatMul")
 
     def _store(self, name: str, values: NDArray[np.generic]) -> str:
         self._pending.append((name, values))
@@ -186,10 +176,3 @@ class _Writer:
         with built.weights.open("ab") as stream:
             file = WeightFile(stream, built.weights.name)
             self._graph.initializer.extend(file.append(*weight) for weight in self._pending)
-
-
-def _block(rows: int, bits: Bits) -> int:
-    """The largest block without much padding."""
-    if rows <= SMALL_BLOCK:
-        return SMALL_BLOCK
-    return LARGE_BLOCK if bits == 8 and rows % LARGE_BLOCK == 0 else BLOCK

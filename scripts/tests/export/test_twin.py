@@ -93,6 +93,27 @@ def test_no_node_computes_with_sizes_and_no_branch_takes_one(tmp_path: Path) -> 
     assert takers == {"Slice", "ConstantOfShape"}
 
 
+def test_a_four_bit_twin_adds_a_product_for_each_activation_and_none_for_each_b(
+    tmp_path: Path,
+) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    options = replace(TWIN, precision="int4")
+    folder = export_policy(checkpoint, tmp_path / "twin", options).folder
+    graph = onnx.load(folder / "behavior.onnx", load_external_data=False).graph
+    operators = Counter(node.op_type for node in graph.node)
+    layers, products, activations = 2, 5, 4  # gate and up take the same
+    assert operators["MatMulNBits"] == layers * (products + activations)
+    assert operators["MatMul"] == layers * activations  # the means
+
+
+def test_a_four_bit_twin_may_adapt_one_of_two_products_with_one_input(tmp_path: Path) -> None:
+    lora = {"target_modules": ["gate_proj"]}
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama(), **lora)
+    report = export_policy(checkpoint, tmp_path / "twin", replace(TWIN, precision="int4"))
+    for kl in report.verification.kl.values():
+        assert 0 < kl.mean < 0.05
+
+
 def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
     checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
     folder = export_policy(checkpoint, tmp_path / "twin", TWIN).folder

@@ -2,7 +2,7 @@
 import { Counter, Histogram, type Registry } from 'prom-client';
 import { LATENCY_SECONDS } from './latency-buckets.ts';
 
-export interface ServedRequest {
+export interface CountedRequest {
   readonly method: string;
   /** The pattern it matched, or `none`. */
   readonly route: string;
@@ -36,7 +36,7 @@ export function createHttpMetrics(registry: Registry, withVllm: boolean) {
     registers,
   });
   const countAsVllm = withVllm ? vllmHttpMetrics(registry) : null;
-  return (request: ServedRequest): void => {
+  return (request: CountedRequest): void => {
     const { method, route, status, seconds } = request;
     requests.inc({ method, route, status });
     duration.observe({ method, route }, seconds);
@@ -65,7 +65,7 @@ function vllmHttpMetrics(registry: Registry) {
     buckets: COARSE_SECONDS,
     registers,
   });
-  return ({ method, route: handler, status, seconds }: ServedRequest): void => {
+  return ({ method, route: handler, status, seconds }: CountedRequest): void => {
     requests.inc({ handler, method, status: `${Math.floor(status / 100)}xx` });
     fine.observe(seconds);
     coarse.observe({ handler, method }, seconds);

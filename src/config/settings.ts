@@ -243,7 +243,7 @@ export const SETTINGS = {
   grammarTimeoutMs: integer(
     1,
     600_000,
-    3000,
+    10_000,
     'How long a schema, regular expression or grammar may take to compile; longer ones are refused.',
   ),
   grammarQueueLimit: integer(

@@ -15,7 +15,7 @@ import { launchBuilt, open } from './writer.ts';
 const VOCABULARY_SIZE = 49_152;
 const EOS = 0;
 /** The server's default. */
-const COMPILE_TIMEOUT_MS = 3000;
+const COMPILE_TIMEOUT_MS = 10_000;
 /** Of what a step of a small model takes, a part. */
 const MASK_MS = 10;
 /** Where characters beyond ASCII are counted, which is slower. */

@@ -6,7 +6,8 @@ export default defineConfig({
     // CI adds up the totals of all suites from this file.
     reporters: ['default', 'json'],
     outputFile: { json: 'coverage/vitest.json' },
-    testTimeout: 20_000,
-    hookTimeout: 30_000,
+    // Longer than the deadlines of `test/deadline.ts`, which say what was waited for.
+    testTimeout: 120_000,
+    hookTimeout: 120_000,
   },
 });

@@ -1,5 +1,6 @@
-// Every wait of a test has a deadline and says what it was waiting for.
-const DEFAULT_DEADLINE_MS = 8000;
+// Every wait of a test has a deadline and says what it was waiting for. It is long: what it stands for is "never", also on a
+// machine that is slow and busy.
+const DEFAULT_DEADLINE_MS = 30_000;
 
 export async function withDeadline<T>(
   label: string,

@@ -44,7 +44,7 @@ describe('constraints', () => {
   });
 
   it('try what they do not know where no running text is harmed', async () => {
-    const constraints = openConstraints(500);
+    const constraints = openConstraints(2000);
     const running = await open(constraints, DIGITS);
     for (const grammar of ['root ::= ', 'root ::= ((([a-z]{100}){100}){100}){100}']) {
       await expect(open(constraints, { type: 'grammar', grammar })).rejects.toMatchObject({

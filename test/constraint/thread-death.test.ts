@@ -9,6 +9,7 @@ import { grammarVocabulary } from '../../src/generation/grammar-vocabulary.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import type { AppEnv } from '../../src/http/request-context.ts';
 import { eventually, withDeadline } from '../deadline.ts';
+import { sequenceInput, unwrittenMask } from '../engine/inputs.ts';
 import { appAround } from '../http/app-around.ts';
 import { LIMITS } from '../http/test-app.ts';
 import { metricsOf } from '../metrics/metrics-of.ts';
@@ -70,10 +71,14 @@ async function constrainedAnswers(): Promise<string | undefined> {
 
 describe('a server whose grammar threads die', () => {
   it('fails the answers that followed them, finishes all others and serves the next', async () => {
+    // Each step waits a while for the mask of this one: answers by the hundred take longer than any pause of this test.
+    const slowing = new AbortController();
+    engine.generate([sequenceInput({ mask: unwrittenMask() })], slowing.signal);
     const following = complete({ structured_outputs: { regex: REGEX }, n: ANSWERS });
-    await eventually('an answer that follows', () => engine.inFlight.running > 0);
+    await eventually('answers that follow', () => engine.inFlight.waiting > 0);
     const free = complete({ n: ANSWERS });
     await Promise.all(grammarThreads.map((thread) => thread.terminate()));
+    slowing.abort();
 
     const failed = await withDeadline('the failure', following);
     expect(failed.status).toBe(500);

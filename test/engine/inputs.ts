@@ -1,6 +1,10 @@
 // Sequences to submit, with only what a test cares about spelled out.
 import type { SequenceInput } from '../../src/engine/client.ts';
 import type { SequenceEvent, SequenceRequest } from '../../src/engine/messages.ts';
+import { createBoard, type SharedMask } from '../../src/policy/token-mask.ts';
+
+/** Of the tiny policy. */
+const VOCABULARY_SIZE = 58;
 
 export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInput {
   return {
@@ -20,6 +24,12 @@ export function sequenceInput(changes: Partial<SequenceInput> = {}): SequenceInp
     cacheScope: '',
     ...changes,
   };
+}
+
+/** A mask that nobody writes: whatever waits for it is in flight until it is cancelled, however fast the machine. */
+export function unwrittenMask(): SharedMask {
+  const board = createBoard(VOCABULARY_SIZE);
+  return { board, doorbell: new SharedArrayBuffer(4), timeoutMs: 600_000 };
 }
 
 export function sequenceRequest(id: number, changes: Partial<SequenceInput> = {}): SequenceRequest {

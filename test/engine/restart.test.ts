@@ -1,13 +1,9 @@
 // A worker that is killed under load, seen by the clients of the whole server.
-import type { Worker } from 'node:worker_threads';
+import { SHARE_ENV, Worker } from 'node:worker_threads';
 import type { Hono } from 'hono';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import {
-  type Engine,
-  type HealthChange,
-  launchWorker,
-  startEngine,
-} from '../../src/engine/client.ts';
+import type { Constraints } from '../../src/constraint/client.ts';
+import { type Engine, type HealthChange, startEngine } from '../../src/engine/client.ts';
 import type { EngineOptions } from '../../src/engine/options.ts';
 import { restartDelayMs } from '../../src/engine/supervised-worker.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
@@ -17,6 +13,7 @@ import { appAround } from '../http/app-around.ts';
 import { LIMITS } from '../http/test-app.ts';
 import { metricsOf } from '../metrics/metrics-of.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
+import { unwrittenMask } from './inputs.ts';
 
 const builtWorker = new URL('../../dist/engine/worker.js', import.meta.url);
 
@@ -34,15 +31,36 @@ const options: EngineOptions = {
   queueTokens: 1_000_000,
 };
 
+/** Answers that must be of some form are in flight for as long as their worker lives. */
+const neverAnswered: Constraints = {
+  open: async (_, count) =>
+    Array.from({ length: count }, () => ({ mask: unwrittenMask(), release: () => {} })),
+  close: () => Promise.resolve(),
+};
+
+/** A worker that begins to load its policy when the gate is open. */
+const GATED = `
+  const { workerData } = require('node:worker_threads');
+  Atomics.wait(workerData.gate, 0, 0);
+  import(workerData.file);
+`;
+
 describe('a server whose worker dies', () => {
+  const gate = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+  const openGate = () => {
+    Atomics.store(gate, 0, 1);
+    Atomics.notify(gate, 0);
+  };
   const workers: Worker[] = [];
   const changes: HealthChange[] = [];
   let engine: Engine;
   let app: Hono<AppEnv>;
 
   beforeAll(async () => {
-    const launch = (workerData: EngineOptions): Worker => {
-      const worker = launchWorker(workerData, builtWorker);
+    openGate();
+    const launch = (own: EngineOptions): Worker => {
+      const workerData = { ...own, gate, file: builtWorker.href };
+      const worker = new Worker(GATED, { eval: true, workerData, env: SHARE_ENV });
       workers.push(worker);
       return worker;
     };
@@ -53,7 +71,7 @@ describe('a server whose worker dies', () => {
       if (change.healthy) metrics.of('tiny').engineRestarted();
     });
     const tokenizer = await loadTokenizer(tinyPolicyFolder);
-    app = appAround(engine, { tokenizer, metrics, limits: LIMITS });
+    app = appAround(engine, { tokenizer, metrics, limits: LIMITS, constraints: neverAnswered });
   });
   afterAll(() => engine.close());
 
@@ -79,8 +97,10 @@ describe('a server whose worker dies', () => {
     async (death) => {
       const before = await answer();
       expect(await readiness()).toBe(200);
-      const inFlight = [complete({ n: 4, max_tokens: 60 }), complete({ n: 4, max_tokens: 60 })];
-      await eventually('work to be in flight', () => engine.inFlight.waiting > 0);
+      const endless = { n: 4, structured_outputs: { regex: 'a' } };
+      const inFlight = [complete(endless), complete(endless)];
+      await eventually('work to be in flight', () => engine.inFlight.waiting === 6);
+      Atomics.store(gate, 0, 0);
       await workers.at(-1)?.terminate();
 
       for (const response of await withDeadline('the failures', Promise.all(inFlight))) {
@@ -95,6 +115,7 @@ describe('a server whose worker dies', () => {
       expect(refused.headers.get('retry-after')).toBe('1');
       expect(await refused.json()).toMatchObject({ error: { code: 'engine_restarting' } });
 
+      openGate();
       await eventually('the engine to serve again', async () => (await readiness()) === 200);
       expect(workers).toHaveLength(1 + death);
       expect(await answer()).toEqual(before);

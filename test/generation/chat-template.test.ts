@@ -4,6 +4,7 @@ import { createChatTemplate, loadChatTemplate } from '../../src/generation/chat-
 import type { Conversation } from '../../src/generation/conversation.ts';
 import { loadTokenizer } from '../../src/generation/tokenizer.ts';
 import { detectToolCallFormat } from '../../src/generation/tool-calls/format.ts';
+import { cpuMs } from '../cpu-time.ts';
 import { tinyPolicyFolder } from '../policy/tiny-policy.ts';
 import { MAX_TEMPLATE_CHARS, TEMPLATE_LIMITS } from './limits.ts';
 
@@ -20,11 +21,14 @@ function conversation(own: Partial<Conversation> = {}): Conversation {
   };
 }
 
-function render(source: string, own: Partial<Conversation> = {}, maxCharacters = 1000): string {
+/** In any time, unless the limits are the test's. */
+function render(source: string, own: Partial<Conversation> = {}, limits: object = {}): string {
   const config = { bos_token: '<s>', eos_token: { content: '</s>' } };
   return createChatTemplate(source, config, MAX_TEMPLATE_CHARS).render(conversation(own), {
     ...TEMPLATE_LIMITS,
-    maxCharacters,
+    timeoutMs: 60_000,
+    maxCharacters: 1000,
+    ...limits,
   });
 }
 
@@ -106,9 +110,10 @@ describe('a chat template', () => {
     ['calls itself', '{% macro f() %}{{ f() }}{% endmacro %}{{ f() }}'],
     ['uses what is not there', '{{ nothing.at.all() }}'],
   ])('that %s is a bad request, soon', (_, source) => {
-    const start = performance.now();
-    expect(() => render(source)).toThrowError(ServerError);
-    expect(performance.now() - start).toBeLessThan(6000);
+    const takenMs = cpuMs(() =>
+      expect(() => render(source, {}, TEMPLATE_LIMITS)).toThrowError(ServerError),
+    );
+    expect(takenMs).toBeLessThan(6000);
   });
 
   it('has the bounds that it is given', () => {
@@ -125,7 +130,7 @@ describe('a chat template', () => {
     const messages = Array.from({ length: 2000 }, () => ({ role: 'user', content: 'x' }));
     const source =
       '{% for m in messages %}{% if m.role == "user" and not loop.first %}{{ "<" + m.role + ">" + m.content | trim }}{% elif m.tool_calls %}-{% endif %}{% endfor %}';
-    expect(render(source, { messages }, 65_536)).toHaveLength(1999 * 7);
+    expect(render(source, { messages }, { maxCharacters: 65_536 })).toHaveLength(1999 * 7);
   });
 
   it('that cannot be read, or is too large, stops the start', () => {

@@ -2,6 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createScanner } from '../../src/generation/tool-calls/format.ts';
 import { TOOL_CALL_FORMATS, type ToolCallFormat } from '../../src/generation/tool-calls/scanner.ts';
+import { cpuMs } from '../cpu-time.ts';
 
 const TOOLS = new Map<string, object | undefined>([
   [
@@ -302,13 +303,14 @@ describe.each(TOOL_CALL_FORMATS)('the %s scanner', (format) => {
       llama3_json: [opening.slice(11)],
       qwen3_coder: ['c', 'b'].map((key) => `<function=add><parameter=${key}>`),
     };
-    const start = performance.now();
-    for (const before of openings[format]) {
-      scanner.push(before);
-      for (let count = 0; count < 200_000; count += 1) scanner.push('x < ');
-      scanner.push('"}}</parameter></tool_call>');
-    }
-    scanner.finish();
-    expect(performance.now() - start).toBeLessThan(3000);
+    const takenMs = cpuMs(() => {
+      for (const before of openings[format]) {
+        scanner.push(before);
+        for (let count = 0; count < 200_000; count += 1) scanner.push('x < ');
+        scanner.push('"}}</parameter></tool_call>');
+      }
+      scanner.finish();
+    });
+    expect(takenMs).toBeLessThan(3000);
   });
 });

@@ -6,17 +6,21 @@ import { Worker } from 'node:worker_threads';
 import { afterEach, describe, expect, it } from 'vitest';
 import { closeServer } from '../../src/http/close-server.ts';
 import { createNodeServer } from '../../src/http/node-server.ts';
-import { withDeadline } from '../deadline.ts';
+import { eventually, withDeadline } from '../deadline.ts';
 
-const LONGEST_MS = 4000;
-
-/** On a thread of its own: asks once, when told to, and tells the status or the error. */
+/** On a thread of its own: asks once, when told to, says when it has connected, and tells the status or the error. */
 const CLIENT = `
   const { get } = require('node:http');
   const { parentPort, workerData } = require('node:worker_threads');
   const tell = (outcome) => parentPort.postMessage(outcome);
+  const { port, connected } = workerData;
+  const sayConnected = () => {
+    Atomics.store(connected, 0, 1);
+    Atomics.notify(connected, 0);
+  };
   parentPort.once('message', () => {
-    get({ ...workerData, host: '127.0.0.1', agent: false }, ({ statusCode }) => tell(statusCode))
+    get({ port, host: '127.0.0.1', agent: false }, ({ statusCode }) => tell(statusCode))
+      .on('socket', (socket) => socket.once('connect', sayConnected))
       .on('error', ({ code }) => tell(code));
   });
 `;
@@ -72,7 +76,7 @@ describe('closing a server', () => {
     const coming = (async () => {
       while (isOpen) await statusAt(port).catch(() => {});
     })();
-    await withDeadline('the server to close', closeServer(server), LONGEST_MS);
+    await withDeadline('the server to close', closeServer(server));
     isOpen = false;
     await coming;
   });
@@ -82,8 +86,7 @@ describe('closing a server', () => {
     const socket = await open(await listening(server));
     const answer = once(socket, 'data');
     const closed = closeServer(server);
-    await sleep(500);
-    expect(server.listening).toBe(false);
+    await eventually('the server to take no more', () => !server.listening);
     socket.write('GET / HTTP/1.1\r\nhost: x\r\n\r\n');
     expect(String(await withDeadline('the answer', answer))).toMatch(/^HTTP\/1\.1 503 /);
     await withDeadline('the server to close', closed);
@@ -92,14 +95,16 @@ describe('closing a server', () => {
   it('answers who came while it was too busy to notice', async () => {
     const server = refusing();
     const port = await listening(server);
-    const client = new Worker(CLIENT, { eval: true, workerData: { port } });
+    const connected = new Int32Array(new SharedArrayBuffer(Int32Array.BYTES_PER_ELEMENT));
+    const client = new Worker(CLIENT, { eval: true, workerData: { port, connected } });
     releases.push(() => void client.terminate());
     await once(client, 'online');
     const outcome = once(client, 'message');
     const closed = closeServer(server);
-    // The client comes at once, and the time of quiet is over before anyone can see it.
+    // The client comes, and the time of quiet is over before anyone can see it.
     client.postMessage('connect');
-    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 600);
+    expect(Atomics.wait(connected, 0, 0, 30_000)).not.toBe('timed-out');
+    Atomics.wait(connected, 0, 1, 600);
     expect(await withDeadline('the answer', outcome)).toEqual([503]);
     await withDeadline('the server to close', closed);
   });
@@ -117,6 +122,6 @@ describe('closing a server', () => {
       maxRequestSeconds: 60,
     });
     await open(await listening(server));
-    await withDeadline('the server to close', closeServer(server), LONGEST_MS);
+    await withDeadline('the server to close', closeServer(server));
   });
 });

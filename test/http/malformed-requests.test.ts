@@ -15,12 +15,12 @@ afterEach(() => {
   for (const release of releases.splice(0)) release();
 });
 
-async function serve() {
+async function serve(receiveTimeoutMs = 60_000) {
   const served = testApp([{ tokens: ['s '], end: 'hang' }]);
   const refused: string[] = [];
   const options = {
     ...{ tlsCert: null, tlsKey: null, maxHeaderBytes: 2048, maxConnections: 100 },
-    ...{ receiveTimeoutMs: 100, maxRequestSeconds: 60 },
+    ...{ receiveTimeoutMs, maxRequestSeconds: 60 },
   };
   const { server } = createNodeServer(served.app.fetch, options, ({ code }) => refused.push(code));
   server.listen(0, '127.0.0.1');
@@ -94,10 +94,10 @@ describe('what is no request', () => {
   );
 
   it('is told which limit it broke', async () => {
-    const { port, refused } = await serve();
+    const { port, refused } = await serve(1000);
     const long = `GET /health/live HTTP/1.1\r\nhost: x\r\na: ${'a'.repeat(3000)}\r\n\r\n`;
     expect(await answerTo(port, long)).toMatch(/ 431 [\s\S]*must be at most 2048 bytes\./);
-    expect(await answerTo(port, 'GET /')).toMatch(/ 408 [\s\S]*did not arrive within 100 ms\./);
+    expect(await answerTo(port, 'GET /')).toMatch(/ 408 [\s\S]*did not arrive within 1000 ms\./);
     const chunk = `1;${'a'.repeat(20_000)}\r\n{\r\n0\r\n\r\n`;
     expect(await answerTo(port, post('transfer-encoding: chunked\r\n', chunk))).toMatch(/ 413 /);
     expect(refused).toEqual(['headers_too_large', 'receive_timeout', 'body_too_large']);

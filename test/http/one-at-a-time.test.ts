@@ -14,7 +14,7 @@ async function serve() {
   const served = testApp([{ tokens: ['s '], end: 'hang' }]);
   const { server } = createNodeServer(served.app.fetch, {
     ...{ tlsCert: null, tlsKey: null, maxHeaderBytes: 2048, maxConnections: 100 },
-    ...{ receiveTimeoutMs: 5000, maxRequestSeconds: 60 },
+    ...{ receiveTimeoutMs: 60_000, maxRequestSeconds: 60 },
   });
   server.listen(0, '127.0.0.1');
   await once(server, 'listening');

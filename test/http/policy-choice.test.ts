@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { choosePolicy } from '../../src/http/policy-choice.ts';
+import { cpuMs } from '../cpu-time.ts';
 import { LIMITS } from './test-app.ts';
 
 describe('controls behind the name of a model', () => {
@@ -16,9 +17,10 @@ describe('controls behind the name of a model', () => {
   });
 
   it('refuses a long text that is no range in no time', () => {
-    const start = performance.now();
     const model = `a@beta=${'.'.repeat(300_000)}x`;
-    expect(() => choosePolicy({ model }, LIMITS)).toThrow(/has a beta that must/);
-    expect(performance.now() - start).toBeLessThan(1000);
+    const takenMs = cpuMs(() =>
+      expect(() => choosePolicy({ model }, LIMITS)).toThrow(/has a beta that must/),
+    );
+    expect(takenMs).toBeLessThan(1000);
   });
 });

@@ -44,7 +44,7 @@ describe('TokenMask', () => {
     const mask = shared(5);
     const engine = new TokenMask(mask);
     const startMs = performance.now();
-    while (engine.wait(0, 0) === 'late') expect(performance.now() - startMs).toBeLessThan(5000);
+    while (engine.wait(0, 0) === 'late') expect(performance.now() - startMs).toBeLessThan(30_000);
     expect(wasLate(mask.board)).toBe(true);
   });
 

@@ -10,10 +10,7 @@ import { type Random, seededRandom } from '../random.ts';
 const SEED = 20261123;
 const CONNECTIONS = 600;
 const AT_A_TIME = 12;
-const BUDGET_MS = 10_000;
 const RECEIVE_TIMEOUT_MS = 1000;
-/** Of one connection: the server gives up on what does not arrive, and on what takes too long. */
-const CONNECTION_DEADLINE_MS = 8000;
 
 const PATHS = [
   '/v1/completions',
@@ -175,7 +172,6 @@ async function visit(port: number, bytes: Buffer, leaving: number): Promise<void
   await withDeadline(
     `the end of ${JSON.stringify(bytes.toString('latin1').slice(0, 300))}`,
     closed,
-    CONNECTION_DEADLINE_MS,
   );
 }
 
@@ -198,17 +194,13 @@ describe('the running server', () => {
   it(`survives ${CONNECTIONS} connections of nonsense (seed ${SEED}) and is idle afterwards`, async () => {
     const random = seededRandom(SEED);
     const { port } = new URL(server.url);
-    const until = performance.now() + BUDGET_MS;
-    let visits = 0;
-    while (visits < CONNECTIONS && performance.now() < until) {
+    for (let visits = 0; visits < CONNECTIONS; visits += AT_A_TIME) {
       const batch = Array.from({ length: AT_A_TIME }, () =>
         visit(Number(port), payload(random), random.below(4)),
       );
       await Promise.all(batch);
-      visits += AT_A_TIME;
       expect((await fetch(`${server.url}/health/live`)).status).toBe(200);
     }
-    expect(visits).toBeGreaterThan(100);
     await eventually('every gauge to be back at zero', async () => {
       const text = await metrics();
       return (
@@ -223,5 +215,5 @@ describe('the running server', () => {
       body: JSON.stringify({ model: 'tiny', prompt: 'Wordle:\n', max_tokens: 2 }),
     });
     expect(response.status).toBe(200);
-  }, 30_000);
+  });
 });

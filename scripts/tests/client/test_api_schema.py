@@ -10,7 +10,7 @@ OPTIONS = [
     *("--phases", "coverage,fuzzing", "--max-examples", "15", "--seed", "1"),
     # Fields allowed one by one may be refused for what they are together, or for the policy.
     *("--exclude-checks", "positive_data_acceptance"),
-    *("--request-timeout", "20", "--continue-on-failure", "--no-color", "--warnings", "off"),
+    *("--request-timeout", "120", "--continue-on-failure", "--no-color", "--warnings", "off"),
 ]
 
 
@@ -22,6 +22,6 @@ def test_every_answer_is_as_documented(server_url: str, tmp_path: Path) -> None:
         env={**os.environ, "SCHEMATHESIS_HOOKS": str(Path(__file__).with_name("servable.py"))},
         capture_output=True,
         text=True,
-        timeout=300,
+        timeout=1200,
     )
     assert run.returncode == 0, run.stdout + run.stderr

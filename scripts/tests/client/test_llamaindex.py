@@ -16,7 +16,7 @@ def test_the_readmes_example_prints_a_guess(
         cwd=tmp_path,
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=600,
     )
     assert run.returncode == 0, run.stderr
     assert re.fullmatch(r"([a-z] ){4}[a-z]", run.stdout.strip())

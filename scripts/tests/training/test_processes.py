@@ -16,7 +16,7 @@ from qsft.tasks.wordle.tokenizer import save_tokenizer
 from qsft.trajectories import write_trajectories
 
 SCRIPTS = Path(__file__).parents[2]
-DEADLINE_S = 240
+DEADLINE_S = 1200
 RUN = f"""
 task = "wordle"
 evaluate_every = 2

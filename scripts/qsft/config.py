@@ -54,6 +54,8 @@ class LoraSettings:
     rank: Count = 16
     alpha: NonNegative = 32.0
     dropout: Share = 0.0
+    # Only the last so many layers have adapters: both models share what is below them.
+    layers: Count | None = None
     # What the frozen base is held in; adapters are float32 whatever it is.
     base_precision: Precision = "fp32"
 

@@ -6,6 +6,7 @@ from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedModel
 
 from qsft.adapters import PROJECTIONS
 from qsft.config import ConfigError, LoraSettings, ModelConfig
+from qsft.frozen_layers import share_frozen_layers
 
 
 def fresh_model(config: ModelConfig, vocab_size: int, seed: int) -> PreTrainedModel:
@@ -36,14 +37,21 @@ def add_adapter(base: PreTrainedModel, lora: LoraSettings, seed: int) -> PeftMod
     missing = [name for name in PROJECTIONS if name not in found]
     if missing:
         raise ConfigError(f"lora: {type(base).__name__} has no {', '.join(missing)} to adapt")
+    count = len(base.get_decoder().layers)
+    if lora.layers is not None and lora.layers > count:
+        raise ConfigError(f"lora.layers: the base has {count} layers, got {lora.layers}")
+    frozen = 0 if lora.layers is None else count - lora.layers
     settings = LoraConfig(
         r=lora.rank,
         lora_alpha=lora.alpha,
         lora_dropout=lora.dropout,
         target_modules=list(PROJECTIONS),
+        layers_to_transform=list(range(frozen, count)) if frozen else None,
         bias="none",
         task_type="CAUSAL_LM",
     )
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        return get_peft_model(base, settings)
+        adapted = get_peft_model(base, settings)
+    share_frozen_layers(base.get_decoder().layers[:frozen])
+    return adapted

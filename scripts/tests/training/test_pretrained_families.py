@@ -98,7 +98,7 @@ def test_a_base_of_the_family_is_trained_and_exported(
 ) -> None:
     run = make_run(BASES[family], tmp_path)
     if lora:
-        run = replace(run, lora=LoraSettings(rank=2))
+        run = replace(run, lora=LoraSettings(rank=2, layers=1))
     train(run, tmp_path / "out", Processes(CPU))
     assert main(["export", str(tmp_path / "out"), str(tmp_path / "policy")]) == 0
     manifest = json.loads((tmp_path / "policy" / "policy.json").read_text())

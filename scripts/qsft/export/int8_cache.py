@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import from_array
 
-from qsft.export.contract import MODEL_ROLES, STEP_FILE, graph_file
+from qsft.export.contract import MODEL_ROLES, STEP_FILE, ModelRole, graph_file
 from qsft.export.graph_runner import Chunk, GraphRunner
 from qsft.export.options import ExportError
 
@@ -34,9 +34,22 @@ def quantize_caches(folder: Path, prompts: Sequence[Sequence[int]]) -> None:
         alone = onnx.load(path, load_external_data=False)
         scales = calibrate(path, alone, prompts)
         set_cache(alone, scales)
-        set_cache(step, {f"{role}.{name}": scale for name, scale in scales.items()})
+        set_cache(step, _in_step(step, role, scales))
         _save(alone, path)
     _save(step, folder / STEP_FILE)
+
+
+def _in_step(step: ModelProto, role: ModelRole, scales: Scales) -> Scales:
+    """By the step graph's names; there a twin's value model has but the last layers."""
+    prefix = f"{role}.present."
+    kept = {value.name for value in step.graph.output if value.name.startswith(prefix)}
+    first = (len(scales) - len(kept)) // 2  # a layer has keys and values
+    layers = ((name.split("."), scale) for name, scale in scales.items())
+    return {
+        f"{prefix}{int(layer) - first}.{part}": scale
+        for (_, layer, part), scale in layers
+        if int(layer) >= first
+    }
 
 
 def calibrate(path: Path, model: ModelProto, prompts: Sequence[Sequence[int]]) -> Scales:

@@ -131,7 +131,7 @@ def _write_twin_graphs(
     twin = build_twin(checkpoint, folder, options)
     for name, graph in twin.graphs.items():
         _save(graph, folder / name)
-    return dict.fromkeys(MODEL_ROLES, twin.shape)
+    return dict(twin.shapes)
 
 
 def _save(model: ModelProto, path: Path) -> None:

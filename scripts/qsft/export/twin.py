@@ -4,7 +4,7 @@ The folder is of the same contract as that of two whole models; the server canno
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,13 +15,14 @@ from qsft.adapters import BASE_FOLDER
 from qsft.export.builder import DecoderShape, build_decoder
 from qsft.export.combine_graph import combine_behavior_graph, combine_graph
 from qsft.export.compatibility import check_compatible
-from qsft.export.contract import MODEL_ROLES, STEP_FILE, graph_file
+from qsft.export.contract import MODEL_ROLES, STEP_FILE, ModelRole, graph_file
 from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.options import ExportOptions
 from qsft.export.precision_cost import calibration_prompts
 from qsft.export.stored_weights import built_as, store_weights
 from qsft.export.twin_adapters import read_adapters
 from qsft.export.twin_deltas import add_deltas
+from qsft.export.twin_flow import trace
 from qsft.export.twin_graph import compose_twin_step, single_model
 
 # The base's weights and, behind them, both adapters': what all three graphs read.
@@ -30,10 +31,10 @@ TWIN_WEIGHTS_FILE = "twin.onnx.data"
 
 @dataclass(frozen=True)
 class TwinGraphs:
-    """The graphs by their files' names; both models have one shape."""
+    """The graphs by their files' names, and what each model has of its own in the step."""
 
     graphs: Mapping[str, ModelProto]
-    shape: DecoderShape
+    shapes: Mapping[ModelRole, DecoderShape]
 
 
 def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGraphs:
@@ -56,4 +57,9 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
         combine_behavior_graph(vocab_size, reserved),
     )
     alone = {graph_file(role): single_model(decoder, role) for role in MODEL_ROLES}
-    return TwinGraphs({STEP_FILE: step, **alone}, shape)
+    own_layers = shape.layers - trace(decoder.graph).first_layer
+    shapes: dict[ModelRole, DecoderShape] = {
+        "behavior": shape,
+        "value": replace(shape, layers=own_layers),
+    }
+    return TwinGraphs({STEP_FILE: step, **alone}, shapes)

@@ -1,7 +1,8 @@
 """One decoder that is two models: a batch of 2B rows, behavior's first, or one model's alone.
 
-Doubling `input_ids` at the graph's door doubles every activation, so the products with the base's
-weights serve both models at once. Only attention is split, since each model has its own cache.
+What comes before the first adapter is both models' and runs once, on B rows. Behind it every
+activation has 2B, so the products with the base's weights serve both models at once. Only attention
+is split, since each model has its own cache: the value model's begins at the first adapted layer.
 Where `use_value` is false, the value model has no rows, and its cache stays as it is. Of a paged
 cache the rows are tokens.
 
@@ -10,8 +11,7 @@ on the CPU, where the server lets nothing be run. `Shape` is CUDA's own, and `Sl
 `ConstantOfShape` take what it says as it is.
 """
 
-from collections.abc import Sequence
-from typing import TypeVar
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from onnx import GraphProto, ModelProto, NodeProto, TensorProto, ValueInfoProto, helper
@@ -27,12 +27,10 @@ from qsft.export.contract import (
 )
 from qsft.export.step_graph import choose_by_value
 from qsft.export.twin_deltas import TOKEN_MODEL, token_model
+from qsft.export.twin_flow import Flow, element_type, is_attention, is_cache, trace
 
-BOTH_IDS, BOTH_SCORE_INDEX = "/twin/input_ids", "/twin/score_index"  # (2B, S), (2N,)
 ROWS, SCORED = "/twin/rows", "/twin/scored"  # [B], [N]: of either model
 START, END = "/twin/start", "/twin/end"  # [0], and [the largest int64]
-
-Named = TypeVar("Named", TensorProto, ValueInfoProto)
 
 
 def single_model(decoder: ModelProto, role: ModelRole) -> ModelProto:
@@ -50,18 +48,13 @@ def compose_twin_step(
     """Both models in one pass over the base, and their combination."""
     graph = decoder.graph
     behavior_logits, value_logits = (f"{role}_{LOGITS}" for role in MODEL_ROLES)
-    caches = [
-        _prefixed(value, role)
-        for role in MODEL_ROLES
-        for value in (*graph.input, *graph.output)
-        if _is_cache(value.name)
-    ]
-    element = caches[0].type.tensor_type.elem_type  # of whatever attention takes and gives
+    flow = trace(graph)
+    caches = _caches(graph, flow)
     step = helper.make_graph(
         name="step",
         nodes=[
             *_doubled_inputs(),
-            *(node for old in graph.node for node in _twinned(old, element)),
+            *_twinned(graph, flow),
             _up_to(SCORED, LOGITS, behavior_logits),
             _from(SCORED, LOGITS, value_logits),
             choose_by_value(GraphProto(), combination, behavior_alone),
@@ -87,7 +80,10 @@ def compose_twin_step(
             *{t.name: t for g in (combination, behavior_alone) for t in g.initializer}.values(),
         ],
         value_info=[
-            part for node in graph.node if _is_attention(node) for part in _parts(node, graph)
+            part
+            for node in graph.node
+            if is_attention(node) and flow.is_own(node)
+            for part in _parts(_of_both(node, flow), graph)
         ],
     )
     return helper.make_model(
@@ -99,20 +95,22 @@ def _without_token_model(decoder: ModelProto) -> list[TensorProto]:
     return [tensor for tensor in decoder.graph.initializer if tensor.name != TOKEN_MODEL]
 
 
-def _is_cache(name: str) -> bool:
-    return name.startswith(("past.", "present."))
-
-
-def _prefixed(named: Named, role: ModelRole) -> Named:
-    """A copy under the name that one model's own things have in the step graph."""
-    copy = type(named)()
-    copy.CopyFrom(named)
-    copy.name = f"{role}.{named.name}"
-    return copy
+def _caches(graph: GraphProto, flow: Flow) -> list[ValueInfoProto]:
+    """The behavior model's of all layers, the value model's of those that are its own."""
+    own = {name for node in graph.node if flow.is_own(node) for name in (*node.input, *node.output)}
+    caches: list[ValueInfoProto] = []
+    for role in MODEL_ROLES:
+        for value in (*graph.input, *graph.output):
+            if is_cache(value.name) and (role == "behavior" or value.name in own):
+                cache = ValueInfoProto()
+                cache.CopyFrom(value)
+                cache.name = flow.cache_of(role, value.name)
+                caches.append(cache)
+    return caches
 
 
 def _doubled_inputs() -> list[NodeProto]:
-    """The same ids for both models; the value model's positions begin behind the behavior's."""
+    """Whose each token is; and what is scored, the value model's behind the behavior's."""
     size, value_index = "/twin/size", "/twin/value_index"
     shifted = [
         helper.make_node("Size", [INPUT_IDS], [size], "/twin/Size"),
@@ -126,31 +124,55 @@ def _doubled_inputs() -> list[NodeProto]:
         _constant(shape, 0, behavior),
         _constant(shape, 1, value),
         _both(TOKEN_MODEL, behavior, [], value, TensorProto.INT64),
-        _both(BOTH_IDS, INPUT_IDS, [], INPUT_IDS, TensorProto.INT64),
-        _both(BOTH_SCORE_INDEX, SCORE_INDEX, shifted, value_index, TensorProto.INT64),
+        _both(_doubled(SCORE_INDEX), SCORE_INDEX, shifted, value_index, TensorProto.INT64),
     ]
 
 
-def _twinned(node: NodeProto, element: int) -> list[NodeProto]:
-    """Attention once for each model; everything else once, on the doubled inputs."""
-    if _is_attention(node):
-        return _attention_of_each(node, element)
-    doubled = {INPUT_IDS: BOTH_IDS, SCORE_INDEX: BOTH_SCORE_INDEX}
-    renamed = NodeProto()
-    renamed.CopyFrom(node)
-    renamed.input[:] = [doubled.get(name, name) for name in node.input]
-    return [renamed]
+def _twinned(graph: GraphProto, flow: Flow) -> Iterator[NodeProto]:
+    """What is both models' once; what is each model's own on both models' rows."""
+    doubled = {SCORE_INDEX}
+    for node in graph.node:
+        if not flow.is_own(node):
+            yield _of_behavior(node, flow)
+            continue
+        for name in flow.shared_by(node):
+            if name not in doubled:
+                doubled.add(name)
+                yield _both(_doubled(name), name, [], name, element_type(graph, name))
+        own = _of_both(node, flow)
+        if is_attention(node):
+            yield from _attention_of_each(own, flow, element_type(graph, own.input[3]))
+        else:
+            yield own
 
 
-def _is_attention(node: NodeProto) -> bool:
-    return any(_is_cache(name) for name in node.output)
+def _doubled(name: str) -> str:
+    return f"{name}/both"
 
 
-def _attention_of_each(node: NodeProto, element: int) -> list[NodeProto]:
+def _of_behavior(node: NodeProto, flow: Flow) -> NodeProto:
+    """As it is. Where it is attention, what it keeps is the behavior model's."""
+    shared = NodeProto()
+    shared.CopyFrom(node)
+    for names in (shared.input, shared.output):
+        names[:] = [flow.cache_of("behavior", name) if is_cache(name) else name for name in names]
+    return shared
+
+
+def _of_both(node: NodeProto, flow: Flow) -> NodeProto:
+    """On the rows of both models, where it takes what they share."""
+    shared = flow.shared_by(node)
+    both = NodeProto()
+    both.CopyFrom(node)
+    both.input[:] = [_doubled(name) if name in shared else name for name in node.input]
+    return both
+
+
+def _attention_of_each(node: NodeProto, flow: Flow, element: int) -> list[NodeProto]:
     """Each model's rows attend to its own cache."""
     (both,) = node.output[:1]
     taken = [name for name in node.input[:3] if name]  # query, key, value, or all in the first
-    behavior, value = (_attention(node, role) for role in MODEL_ROLES)
+    behavior, value = (_attention(node, flow, role) for role in MODEL_ROLES)
     return [
         *(_up_to(ROWS, name, f"{name}/behavior") for name in taken),
         *(_from(ROWS, name, f"{name}/value") for name in taken),
@@ -183,14 +205,15 @@ def _parts(node: NodeProto, graph: GraphProto) -> list[ValueInfoProto]:
     ]
 
 
-def _attention(node: NodeProto, role: ModelRole) -> NodeProto:
+def _attention(node: NodeProto, flow: Flow, role: ModelRole) -> NodeProto:
     """Of one model, over its own rows."""
     own = NodeProto()
     own.CopyFrom(node)
     own.name = f"{role}.{node.name}"
     own.input[:3] = [name and f"{name}/{role}" for name in node.input[:3]]
-    own.input[3:5] = [f"{role}.{name}" for name in node.input[3:5]]
-    own.output[:] = [f"{node.output[0]}/{role}", *(f"{role}.{name}" for name in node.output[1:])]
+    own.input[3:5] = [flow.cache_of(role, name) for name in node.input[3:5]]
+    caches = [flow.cache_of(role, name) for name in node.output[1:]]
+    own.output[:] = [f"{node.output[0]}/{role}", *caches]
     return own
 
 

@@ -1,5 +1,6 @@
 """Twin export: two adapters on one base in one pass, with the distributions of two whole models."""
 
+import json
 from collections import Counter
 from dataclasses import replace
 from pathlib import Path
@@ -120,7 +121,9 @@ def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
     graph = onnx.load(folder / "step.onnx", load_external_data=False).graph
     operators = Counter(node.op_type for node in graph.node)
     assert operators["GroupQueryAttention"] == 2  # of the behavior model, a layer each
-    assert operators["If"] == 3 + 2 + 1  # of the inputs, the value model and the combination
+    # Whose tokens and which are scored; what the first adapter meets; the value model's attention
+    # and the combination.
+    assert operators["If"] == 2 + 3 + 2 + 1
     products = 5 * 2  # of a layer's, with both adapters' two beside each
     assert operators["MatMul"] == products * 3 + 1
     assert [file.name for file in folder.glob("*.data")] == ["twin.onnx.data"]
@@ -154,6 +157,45 @@ def test_without_the_value_model_the_batch_is_the_behaviors_alone(
     assert (without["value_probs"] == 0).all()
     for name, buffer in runner.caches.items():
         assert np.isnan(buffer).all() == name.startswith("value"), name
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_what_is_below_the_adapters_runs_once_and_has_one_cache(
+    family: str, tmp_path: Path
+) -> None:
+    upper = {"layers_to_transform": [1]}
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", FAMILIES[family], **upper)
+    whole = export_policy(checkpoint, tmp_path / "whole", tiny_options())
+    twin = export_policy(checkpoint, tmp_path / "twin", TWIN)
+    expected = run_once(whole.folder)
+    for name, actual in run_once(twin.folder).items():
+        np.testing.assert_allclose(actual, expected[name], rtol=1e-4, atol=1e-4, err_msg=name)
+    graph = onnx.load(twin.folder / "step.onnx", load_external_data=False).graph
+    caches = [value.name for value in graph.input if value.name.endswith(".key")]
+    assert caches == ["behavior.past.0.key", "behavior.past.1.key", "value.past.0.key"]
+    manifest = json.loads((twin.folder / "policy.json").read_text())
+    assert [manifest["kv_cache"][role]["layers"] for role in ("behavior", "value")] == [2, 1]
+
+
+@pytest.mark.parametrize(
+    ("precision", "block_size", "int8_cache"),
+    [
+        ("fp32", None, True),
+        ("int8", None, False),
+        ("int4", None, True),
+        ("fp16", None, False),
+        ("bf16", 16, False),
+    ],
+)
+def test_adapters_on_the_last_layers_are_twins_in_every_form(
+    precision: Precision, block_size: int | None, int8_cache: bool, tmp_path: Path
+) -> None:
+    upper = {"layers_to_transform": [1]}
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama(), **upper)
+    options = replace(TWIN, precision=precision, block_size=block_size, int8_cache=int8_cache)
+    report = export_policy(checkpoint, tmp_path / "twin", options)
+    for kl in report.verification.kl.values():
+        assert 0 < kl.mean < 0.05
 
 
 def test_only_adapters_can_be_twins(tmp_path: Path) -> None:

@@ -29,13 +29,20 @@ WARM_UP_TURNS = 3
 WAYS = ("base", "twin", "whole")
 
 
-def make_checkpoint(checkpoint: Path) -> None:
-    """Two adapters on one base; their effect is small, as after training."""
+def make_checkpoint(checkpoint: Path, layers: int | None) -> None:
+    """Two adapters on the base's last layers, or on all; small in effect, as after training."""
     model = random_model("behavior")
+    count = len(model.get_decoder().layers)
+    adapted_layers = None if layers is None else list(range(count - layers, count))
     model.save_pretrained(checkpoint / BASE_FOLDER)
     for seed, role in enumerate(MODEL_ROLES):
         torch.manual_seed(seed)
-        lora = LoraConfig(r=RANK, target_modules=list(PROJECTIONS), init_lora_weights=False)
+        lora = LoraConfig(
+            r=RANK,
+            target_modules=list(PROJECTIONS),
+            layers_to_transform=adapted_layers,
+            init_lora_weights=False,
+        )
         adapted = get_peft_model(model, lora)
         adapted.save_pretrained(checkpoint / role)
         model = adapted.unload()
@@ -126,6 +133,7 @@ def main() -> None:
     parser.add_argument("--precision", nargs="+", default=["fp32", "int8", "int4"])
     parser.add_argument("--batch", type=int, nargs="+", default=[1, 8, 32], help="rows a step")
     parser.add_argument("--turns", type=int, default=30, help="timed steps of each way")
+    parser.add_argument("--layers", type=int, help="adapters on the last so many; without it, all")
     parser.add_argument("--keep", action="store_true", help="time the folders that are there")
     parser.add_argument("--resident", nargs=2, metavar=("FOLDER", "WAY"), help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -135,7 +143,7 @@ def main() -> None:
     checkpoint = arguments.out / "checkpoint"
     if not arguments.keep:
         shutil.rmtree(checkpoint, ignore_errors=True)
-        make_checkpoint(checkpoint)
+        make_checkpoint(checkpoint, arguments.layers)
     for precision in arguments.precision:
         folder = arguments.out / precision
         if not arguments.keep:

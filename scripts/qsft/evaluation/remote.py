@@ -79,4 +79,4 @@ def _content(response: httpx.Response) -> Any:
 
 
 def _unreachable(url: str, error: httpx.TransportError) -> RemoteError:
-    return RemoteError(f"{url}: {error or type(error).__name__}")
+    return RemoteError(f"{url}: {str(error) or type(error).__name__}")

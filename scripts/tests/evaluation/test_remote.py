@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from stub_server import StubServer, answer_to, serve_stub
 
+from qsft.evaluation import remote
 from qsft.evaluation.remote import RemoteError, RemotePlayer, served_model
 from qsft.policy.extraction import PolicyParameters
 from qsft.policy.sampling import SamplingParameters
@@ -69,6 +70,16 @@ def test_a_server_that_is_not_there_is_named() -> None:
         make_player(url).answer(["p"], [0])
     with pytest.raises(RemoteError, match=rf"{url}: \S"):
         served_model(url)
+
+
+def test_a_server_that_does_not_answer_in_time_is_named_with_what_happened(
+    server: StubServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.together = threading.Barrier(2)  # of which the second never comes
+    monkeypatch.setattr(remote, "_TIMEOUT_S", 0.2)
+    with pytest.raises(RemoteError, match=rf"^{server.url}: ReadTimeout$"):
+        make_player(server.url).answer(["p"], [0])
+    server.together.abort()
 
 
 def test_the_first_model_that_a_server_offers_is_asked(server: StubServer) -> None:

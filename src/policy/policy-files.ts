@@ -1,6 +1,6 @@
 // The folder of a policy, checked before anything in it is loaded: the manifest's shape and every file's sha256.
 import { createHash } from 'node:crypto';
-import { closeSync, lstatSync, openSync, readFileSync, readSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readFileSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { z } from 'zod';
 import { manifestSchema, type PolicyManifest } from './manifest.ts';
@@ -13,6 +13,12 @@ const TEXT_FILES = ['tokenizer.json', 'tokenizer_config.json', 'chat_template.ji
 
 export function readManifest(folder: string): PolicyManifest {
   const path = join(folder, 'policy.json');
+  const problem = folderProblem(folder);
+  if (problem !== null) {
+    throw new Error(
+      `${problem}: a policy is a folder with a policy.json, as \`qsft export\` writes it.`,
+    );
+  }
   let content: unknown;
   try {
     content = JSON.parse(readSmallFile(path));
@@ -27,6 +33,13 @@ export function readManifest(folder: string): PolicyManifest {
   }
   checkTokenIds(path, result.data);
   return result.data;
+}
+
+function folderProblem(folder: string): string | null {
+  const status = statSync(folder, { throwIfNoEntry: false });
+  if (status === undefined) return `There is no folder ${folder}`;
+  if (!status.isDirectory()) return `${folder} is not a folder`;
+  return isThere(folder, 'policy.json') ? null : `${folder} has no policy.json`;
 }
 
 /** It is the one file that no sha256 holds: a link, a pipe or a file without an end must not be read. */

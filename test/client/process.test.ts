@@ -93,7 +93,10 @@ describe('the server process', () => {
   });
 
   it.each([
-    [['--model', 'no/such/folder'], /no\/such\/folder/],
+    [
+      ['--model', 'no/such/folder'],
+      /There is no folder no\/such\/folder: a policy is a folder with/,
+    ],
     [[...TINY, '--max-model-len', '1000'], /1000/],
     [[...TINY, '--port', 'http'], /--port takes 0 to 65535; "http" was given\./],
     [[...TINY, '--ort-library', '/no/such/library.so'], /library/],

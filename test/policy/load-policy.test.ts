@@ -55,6 +55,17 @@ describe('loadPolicy', () => {
     expect(load).toThrow(/tokenizer\.json is not a regular file/);
   });
 
+  it('says what a policy is where there is none', () => {
+    const expected = 'a policy is a folder with a policy.json, as `qsft export` writes it.';
+    const manifest = join(folder, 'policy.json');
+    const refusal = (modelFolder: string) => () => loadTinyPolicy({ modelFolder });
+    expect(refusal(manifest)).toThrow(`${manifest} is not a folder: ${expected}`);
+    rmSync(manifest);
+    expect(load).toThrow(`${folder} has no policy.json: ${expected}`);
+    const nowhere = join(folder, 'nowhere');
+    expect(refusal(nowhere)).toThrow(`There is no folder ${nowhere}: ${expected}`);
+  });
+
   it('refuses a manifest that is a link, or larger than any', () => {
     const path = join(folder, 'policy.json');
     truncateSync(path, 17 * 2 ** 20);

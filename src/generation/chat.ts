@@ -47,8 +47,17 @@ export interface Chat {
     addsSpecialTokens: boolean,
     signal: AbortSignal,
   ): Promise<readonly number[]>;
+  /** The prompt of a request, which is refused where `start` would refuse it for its tools, its form or its conversation. */
+  encodeRequest(request: ChatRequest, signal: AbortSignal): Promise<readonly number[]>;
   /** Like `Generator.start`, for a conversation. */
   start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration>;
+}
+
+/** What a request comes down to before anything is generated. */
+interface Prepared {
+  readonly ids: readonly number[];
+  readonly tools: ToolReading | null;
+  readonly constraint: Constraint | null;
 }
 
 export interface ChatOptions {
@@ -85,9 +94,8 @@ export function createChat(
     return untilAborted(Promise.resolve(tokenizer.encode(text, { addsSpecialTokens })), signal);
   }
 
-  async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
-    const { conversation, parallelToolCalls, forcedCall, strictTools, echo, ...generation } =
-      request;
+  async function prepare(request: ChatRequest, signal: AbortSignal): Promise<Prepared> {
+    const { conversation, parallelToolCalls, forcedCall } = request;
     const { dropsOldestTurns, addsSpecialTokens, maxTokens } = request;
     if (template === null) throw withoutTemplate();
     const onlyOneCall = !parallelToolCalls || typeof forcedCall === 'string';
@@ -97,6 +105,20 @@ export function createChat(
     const ids = dropsOldestTurns
       ? await fitConversation(conversation, encodeRest, maxLength - (maxTokens ?? 1))
       : await encodeRest(conversation);
+    return { ids, tools, constraint };
+  }
+
+  async function encodeRequest(
+    request: ChatRequest,
+    signal: AbortSignal,
+  ): Promise<readonly number[]> {
+    return (await prepare(request, signal)).ids;
+  }
+
+  async function start(request: ChatRequest, signal: AbortSignal): Promise<ChatGeneration> {
+    const { conversation, parallelToolCalls, forcedCall, strictTools, echo, ...generation } =
+      request;
+    const { ids, tools, constraint } = await prepare(request, signal);
     const { deltas, ...rest } = await generator.start(
       {
         ...generation,
@@ -117,7 +139,7 @@ export function createChat(
     return { ...rest, pieces: readAnswers(deltas, tools, opening) };
   }
 
-  return { hasTemplate: template !== null, toolFormat: format, encode, start };
+  return { hasTemplate: template !== null, toolFormat: format, encode, encodeRequest, start };
 }
 
 function toolCallFormat(

@@ -7,6 +7,7 @@ import { ServerError } from '../errors.ts';
 import type { Logger } from '../log.ts';
 import type { Metrics } from '../metrics/metrics.ts';
 import type { Tracing } from '../tracing.ts';
+import { VERSION } from '../version.ts';
 import { allowOrigins, refuseOtherOrigins } from './access/cors.ts';
 import { type AccessOptions, guard } from './access/guard.ts';
 import { requestQuota } from './access/request-quota.ts';
@@ -24,6 +25,7 @@ import { reloadPolicies } from './routes/admin.ts';
 import { chatCompletions } from './routes/chat-completions.ts';
 import { completions } from './routes/completions.ts';
 import { live, ready, startup } from './routes/health.ts';
+import { countInputTokens } from './routes/input-tokens.ts';
 import { metricsText } from './routes/metrics.ts';
 import { getModel, listModels } from './routes/models.ts';
 import { responses } from './routes/responses.ts';
@@ -87,6 +89,7 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/tokenizer_info', quota, tokenizerInfo(services));
   app.post('/v1/chat/completions', bounded, chatCompletions(generating));
   app.post('/v1/responses', bounded, responses(generating));
+  app.post('/v1/responses/input_tokens', bounded, countInputTokens(services));
   app.get('/v1/models', listModels(catalog));
   app.get('/v1/models/:id', getModel(catalog));
   app.post('/admin/reload', reloadPolicies(catalog));
@@ -94,8 +97,10 @@ export function createApp(services: AppServices): Hono<AppEnv> {
   app.get('/health', ready(catalog, drain));
   app.get('/health/ready', ready(catalog, drain));
   app.get('/health/startup', startup(catalog));
+  app.on(['GET', 'POST'], '/ping', ready(catalog, drain));
   app.get('/metrics', metricsText(metrics));
   app.get('/openapi.json', (context) => context.body(document, 200, JSON_TYPE));
+  app.get('/version', (context) => context.json({ version: VERSION }));
 
   app.notFound(({ req }) => errorResponse(noSuchRoute(req, app.routes)));
   app.onError((error, context) => refuse(error, context));

@@ -15,6 +15,7 @@ const ROUTINE_ROUTES: ReadonlySet<string> = new Set([
   '/health/live',
   '/health/ready',
   '/health/startup',
+  '/ping',
   '/metrics',
 ]);
 

@@ -7,6 +7,7 @@ import { chatChunkSchema, chatCompletionSchema } from './schema/chat-response.ts
 import { completionRequestSchema } from './schema/completion-request.ts';
 import { completionChunkSchema, completionSchema } from './schema/completion-response.ts';
 import { errorBodySchema } from './schema/error-body.ts';
+import { inputTokensRequestSchema, inputTokensSchema } from './schema/input-tokens.ts';
 import { modelListSchema, modelSchema } from './schema/model-response.ts';
 import { responseEventSchema, responseSchema } from './schema/responses-object.ts';
 import { responsesRequestSchema } from './schema/responses-request.ts';
@@ -58,6 +59,12 @@ export function openApiDocument(limits: Limits): object {
         'Response',
         'ResponseEvent',
       ]),
+      '/v1/responses/input_tokens': exchange(
+        'countInputTokens',
+        "How many tokens a response's request is, without answering it.",
+        ['InputTokensRequest', 'InputTokens'],
+        [400, 401, 403, 404, 413, 429, 503, 504],
+      ),
       '/v1/score': exchange(
         'createScore',
         "Rate given continuations of one prompt: the policy's log-probability, and what each model says, token by token.",
@@ -134,6 +141,10 @@ export function openApiDocument(limits: Limits): object {
       '/health/live': probe('live', 'Whether the process answers.', [200]),
       '/health/ready': probe('ready', 'Whether to send it requests.', [200, 503]),
       '/health/startup': probe('startup', 'Whether it has started.', [200, 503]),
+      '/ping': {
+        ...probe('ping', 'The same, by the name SageMaker has for it.', [200, 503]),
+        post: probe('postPing', 'The same.', [200, 503]).get,
+      },
       '/metrics': {
         get: {
           operationId: 'metrics',
@@ -142,6 +153,18 @@ export function openApiDocument(limits: Limits): object {
             200: {
               description: "Prometheus' text format.",
               content: { 'text/plain': { schema: { type: 'string' } } },
+            },
+          },
+        },
+      },
+      '/version': {
+        get: {
+          operationId: 'version',
+          summary: 'Which version of the server this is.',
+          responses: {
+            200: {
+              description: 'The version.',
+              content: { 'application/json': { schema: textObject('version') } },
             },
           },
         },
@@ -175,6 +198,8 @@ export function openApiDocument(limits: Limits): object {
         ResponseRequest: jsonSchema(responsesRequestSchema(limits), 'input'),
         Response: jsonSchema(responseSchema, 'output'),
         ResponseEvent: jsonSchema(responseEventSchema, 'output'),
+        InputTokensRequest: jsonSchema(inputTokensRequestSchema(limits), 'input'),
+        InputTokens: jsonSchema(inputTokensSchema, 'output'),
         ScoreRequest: jsonSchema(scoreRequestSchema(limits), 'input'),
         Score: jsonSchema(scoreResponseSchema, 'output'),
         TokenizeRequest: jsonSchema(tokenizeRequestSchema(limits), 'input'),
@@ -260,17 +285,17 @@ function answering(
 }
 
 function probe(operationId: string, summary: string, statuses: readonly number[]) {
-  const schema = {
-    type: 'object',
-    properties: { status: { type: 'string' } },
-    required: ['status'],
-  };
   const responses = statuses.map((status) => [
     status,
     {
       description: status === 200 ? 'Yes.' : 'No.',
-      content: { 'application/json': { schema } },
+      content: { 'application/json': { schema: textObject('status') } },
     },
   ]);
   return { get: { operationId, summary, responses: Object.fromEntries(responses) } };
+}
+
+/** An object of one text. */
+function textObject(field: string): object {
+  return { type: 'object', properties: { [field]: { type: 'string' } }, required: [field] };
 }

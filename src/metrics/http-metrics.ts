@@ -17,8 +17,8 @@ const FINE_SECONDS = [
 ];
 const COARSE_SECONDS = [0.1, 0.5, 1];
 
-/** vLLM counts no probes and no scrapes. */
-const UNCOUNTED_BY_VLLM = /^\/(health|metrics)(\/|$)/;
+/** vLLM counts no probes, no scrapes and nobody who asks for its version. */
+const UNCOUNTED_BY_VLLM = /^\/(health|metrics|ping|version)(\/|$)/;
 
 export function createHttpMetrics(registry: Registry, withVllm: boolean) {
   const registers = [registry];

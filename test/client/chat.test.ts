@@ -120,6 +120,9 @@ describe('a game of Wordle as a chat', () => {
     });
     expect(response.output_text).toBe(chat.choices[0]?.message.content);
     expect(response.usage?.output_tokens).toBe(5);
+    const { model, input } = request;
+    const { input_tokens } = await client.responses.inputTokens.count({ model, input });
+    expect(input_tokens).toBe(response.usage?.input_tokens);
   });
 
   it('says what the model cannot read', async () => {

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { ServerError } from '../../src/errors.ts';
 import { errorResponse } from '../../src/http/error-response.ts';
 import { errorBodySchema } from '../../src/http/schema/error-body.ts';
+import { VERSION } from '../../src/version.ts';
 import type { ScriptedAnswer } from './scripted-engine.ts';
 import { LIMITS, PROMPT, testApp } from './test-app.ts';
 
@@ -337,6 +338,7 @@ describe('routes', () => {
     ['GET', '/v1//models', 'did you mean GET /v1/models?'],
     ['POST', '/v1/tokenize', 'did you mean POST /tokenize?'],
     ['GET', '/v1/health', 'did you mean GET /health?'],
+    ['GET', '/api/version', 'did you mean GET /version?'],
     ['GET', '/', 'There is no GET /: GET /openapi.json has the routes.'],
     ['POST', '/v1/embeddings', 'GET /openapi.json has the routes.'],
   ])('answer %s %s with the route that was meant, or where they are listed', async (...row) => {
@@ -381,6 +383,11 @@ describe('routes', () => {
     expect(await idFor('Trace-1.a_b')).toBe('Trace-1.a_b');
     expect(await idFor('two words')).toMatch(/^req-/);
     expect(await idFor('x'.repeat(129))).toMatch(/^req-/);
+  });
+
+  it('say which version of the server they are of', async () => {
+    const response = await testApp([SHIRE]).app.request('/version');
+    expect(await response.json()).toEqual({ version: VERSION });
   });
 
   it('list the model with what a client needs to know', async () => {

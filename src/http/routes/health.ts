@@ -1,4 +1,5 @@
-// Probes. Live: the process answers. Startup: its first policy has been loaded. Ready, or health as others call it: send it requests.
+// Probes. Live: the process answers. Startup: its first policy has been loaded. Ready, or health or ping as others call it: send it
+// requests.
 import type { Context } from 'hono';
 import type { Catalog } from '../../catalog/catalog.ts';
 import type { Drain } from '../drain.ts';

@@ -16,7 +16,11 @@ import {
 } from '../send-generation.ts';
 
 /** This route's names for what generation may refuse. */
-const NAMES = { prompt: 'input', messages: 'input', max_tokens: 'max_output_tokens' };
+export const RESPONSES_NAMES = {
+  prompt: 'input',
+  messages: 'input',
+  max_tokens: 'max_output_tokens',
+};
 
 export function responses(services: GenerationServices) {
   const { limits, onStreamFailure } = services;
@@ -25,7 +29,7 @@ export function responses(services: GenerationServices) {
   return async (context: Context<AppEnv>): Promise<Response> => {
     const { body, ignoredFields, policy } = await openRequest(context, services, schema);
     const request = toResponsesRequest(body, limits, context.var.caller);
-    const generation = await renameFields(NAMES, () =>
+    const generation = await renameFields(RESPONSES_NAMES, () =>
       policy.chat.start(request, context.var.abort.signal),
     );
     context.set('generation', generation);

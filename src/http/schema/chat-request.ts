@@ -8,6 +8,7 @@ import { constraintFields, responseFormatField } from './constraint-fields.ts';
 import { conversationFields, findConversationProblem } from './conversation-fields.ts';
 import {
   absentField,
+  absentListField,
   booleanField,
   integerField,
   MAX_INT32,
@@ -64,7 +65,7 @@ export function chatRequestSchema(limits: Limits) {
       ...tokenFields(limits),
       ...samplingFields(limits),
       ...constraintFields(limits),
-      functions: absentField('use tools'),
+      functions: absentListField('use tools'),
       function_call: absentField('use tool_choice'),
       audio: absentField(),
       web_search_options: absentField(),

@@ -45,6 +45,11 @@ export function modelField() {
   });
 }
 
+/** Where nothing is generated a request need not name one. */
+export function policyNameField() {
+  return textField().nullish().meta({ description: 'Which policy; the first where left out.' });
+}
+
 export function boundedTextField(min: number, max: number) {
   const rule = `must be a string of ${min} to ${max} characters`;
   return z.string(rule).min(min, rule).max(max, rule);
@@ -87,6 +92,14 @@ export function absentField(reason = '') {
     .null(`is not supported${reason === '' ? '' : ` (${reason})`}; leave it out`)
     .optional()
     .meta({ description: 'Not supported: only null.' });
+}
+
+/** The same, for a list: one that is empty asks for nothing. */
+export function absentListField(reason: string) {
+  return z
+    .union([z.null(), z.array(z.unknown()).max(0)], `is not supported (${reason}); leave it out`)
+    .optional()
+    .meta({ description: 'Not supported: only null or an empty list.' });
 }
 
 /** JSON of any shape, but not so deep that writing it again could fail. */

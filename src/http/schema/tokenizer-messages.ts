@@ -2,12 +2,10 @@
 import { z } from 'zod';
 import type { Limits } from '../limits.ts';
 import { conversationFields, findConversationProblem } from './conversation-fields.ts';
-import { booleanField, textField, wellFormed } from './fields.ts';
+import { booleanField, policyNameField, wellFormed } from './fields.ts';
 import { tokenIdsField } from './token-ids.ts';
 
-const model = textField()
-  .nullish()
-  .meta({ description: 'Which policy; the first where left out.' });
+const model = policyNameField();
 
 export function tokenizeRequestSchema(limits: Limits) {
   const { maxPromptChars } = limits;

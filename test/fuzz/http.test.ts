@@ -16,12 +16,14 @@ const PATHS = [
   '/v1/completions',
   '/v1/chat/completions',
   '/v1/responses',
+  '/v1/responses/input_tokens',
   '/v1/score',
   '/tokenize',
   '/detokenize',
   '/v1/models/tiny',
   '/metrics',
   '/health/ready',
+  '/ping',
   '/openapi.json',
 ];
 const METHODS = [

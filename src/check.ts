@@ -1,12 +1,12 @@
 // `qsft-server check`: whether the server could be started as it is told to, without serving. Each part by itself, so that
 // one mistake does not hide another.
-import { once } from 'node:events';
 import { createServer } from 'node:net';
 import type { NamedPolicy } from './catalog/catalog.ts';
 import { checkPolicy } from './catalog/check-policy.ts';
 import type { Config } from './config/settings.ts';
 import type { PolicyDescription } from './engine/describe-policy.ts';
 import { KeyRing } from './http/access/key-ring.ts';
+import { listen } from './http/listen.ts';
 import { describeCertificate } from './http/tls-files.ts';
 import { createLogger } from './log.ts';
 import { type Parts, wire } from './wire.ts';
@@ -42,8 +42,8 @@ export async function check(config: Config, say: (line: string) => void): Promis
 
 /** Any port: that of a server that runs already is taken. */
 async function describeAddress(host: string): Promise<string> {
-  const server = createServer().listen(0, host);
-  await once(server, 'listening');
+  const server = createServer();
+  await listen(server, host, 0);
   server.close();
   return `${host} is of this machine`;
 }

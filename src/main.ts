@@ -1,6 +1,5 @@
 #!/usr/bin/env node
 // Starts the server: settings, engine, HTTP, and what happens at SIGTERM. Knows every folder, with `wire.ts` and `check.ts`.
-import type { Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Catalog } from './catalog/catalog.ts';
@@ -12,6 +11,7 @@ import { KeyRing } from './http/access/key-ring.ts';
 import { createApp } from './http/app.ts';
 import { closeServer } from './http/close-server.ts';
 import { Drain } from './http/drain.ts';
+import { listen } from './http/listen.ts';
 import { createNodeServer, type NodeServer } from './http/node-server.ts';
 import { probeLag } from './lag-probe.ts';
 import { createLogger, type Logger } from './log.ts';
@@ -40,7 +40,7 @@ async function serve(config: Config): Promise<void> {
   const node = createNodeServer(app.fetch, config, ({ code }) => metrics.requestRejected(code));
   const { server } = node;
   // Before anything is loaded, which may take minutes: probes are answered meanwhile.
-  const address = await listen(server, config);
+  const address = await listen(server, config.host, config.port);
   // A connection that cannot be taken, for want of file handles say, must not end all others.
   server.on('error', (err) => logger.error({ err }, 'a connection could not be taken'));
   stopOnSignal(async () => {
@@ -76,16 +76,6 @@ async function sendTraces(tracing: Tracing | null, logger: Logger): Promise<void
   if (tracing === null) return;
   const sent = tracing.close().catch((err: unknown) => logger.warn({ err }, 'traces are lost'));
   await Promise.race([sent, sleep(TRACES_TIMEOUT_MS)]);
-}
-
-function listen(server: Server, { host, port }: Config): Promise<AddressInfo> {
-  return new Promise((resolve, reject) => {
-    server.once('error', reject);
-    server.listen(port, host, () => {
-      server.off('error', reject);
-      resolve(server.address() as AddressInfo);
-    });
-  });
 }
 
 function urlOf({ scheme }: NodeServer, { address, family, port }: AddressInfo): string {

@@ -54,7 +54,7 @@ learning_rate = 1e-2
 warmup_steps = 1
 smoothing = "leftover"
 """
-LORA = "\n[lora]\nrank = 2\n"
+LORA = "\n[lora]\nrank = 2\nlayers = 1\n"
 TORCHRUN = ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2"]
 ACCELERATE = ["-m", "accelerate.commands.launch", "--main_process_port", "0", "--config_file"]
 

@@ -4,106 +4,88 @@
     x W ≈ x (scale · (q − zero point)) + Σ over blocks of offset · 32 · mean(x of the block)
 
 MatMulNBits has whole zero points, up to half a step off. What is left is the offsets: more rows of
-the weight, as the means of x's blocks are more columns of x. So is B of a low-rank term.
+the weight, as the means of x's blocks are more columns of x (`block_means`).
 """
 
-from collections import defaultdict
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from onnx import GraphProto, ModelProto, NodeProto, TensorProto
+from numpy.typing import NDArray
+from onnx import ModelProto, NodeProto
 
+from qsft.export.block_means import (
+    averages,
+    averages_name,
+    filled,
+    means_count,
+    widen_with_means,
+    widened_name,
+)
 from qsft.export.block_product import block_product, scales_name
 from qsft.export.decoder_graph import LM_HEAD
 from qsft.export.external_weights import initializers_of, read_weight, weight_file
-from qsft.export.low_rank_terms import Term, low_rank_terms
-from qsft.export.options import ExportError
+from qsft.export.twin_deltas import LOW_RANK, low_rank_name
 from qsft.export.weight_blocks import BLOCK, Weight, packed, quantize_blocks, quantize_with_offsets
-from qsft.export.widened_rows import Stored, WidenedRows
+
+Stored = dict[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where in what a product takes x ends and the means begin, and how much it is."""
+
+    width: int
+    means: int
+    height: int
 
 
 def quantize_layers(model: ModelProto, source: Path, target: Path) -> None:
     """Rewrite an fp32 decoder's products, but for the head's; its weights move to `target`."""
     graph = model.graph
     weights = initializers_of(graph)
-    terms = low_rank_terms(graph)
-    absorbed = {name for term in terms.values() for name in term.absorbed}
-    products = _products(graph, weights, absorbed)
-    widened = {x: _widened(x, own, terms, weights, source) for x, own in products.items()}
-    replaced = {name for term in terms.values() for name in (term.a, term.b)}
-    replaced |= {node.input[1] for own in products.values() for node in own}
-    results = {node.output[0] for own in products.values() for node in own}
+    # What a twin's products take, and x in it: the means are there already.
+    twins = {node.output[0]: node.input[0] for node in graph.node if node.op_type == "Concat"}
+    places: dict[str, Place] = {}  # by the weights' names
+    averages_of: dict[int, Weight] = {}
     nodes: dict[str, NodeProto] = {}  # by their first outputs: some are wanted more than once
     for node in graph.node:
-        y = node.output[0]
-        if y in absorbed:
+        if not _is_in_layer(node, weights):
+            nodes[node.output[0]] = node
             continue
-        if y not in results:
-            nodes[y] = node
-            continue
-        rows = widened[node.input[0]]
-        for new in rows.nodes():
-            nodes.setdefault(new.output[0], new)
-        result = terms[y].sum if y in terms else y
-        nodes[result] = _product(node, rows, weights[node.input[1]].dims[1], result)
+        x, weight = node.input
+        height, columns = weights[weight].dims
+        width = weights[low_rank_name(twins[x])].dims[0] if x in twins else height
+        means_at = height - means_count(width) if x in twins else height
+        if x not in twins:
+            matrix = averages_of.setdefault(width, filled(averages(width)))
+            height += matrix.shape[1]
+            nodes |= {new.output[0]: new for new in widen_with_means(x, width)}
+        places[weight] = Place(width, means_at, height)
+        nodes[node.output[0]] = _product(node, widened_name(twins.get(x, x)), (height, columns))
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes.values())
     with weight_file(target) as file:
         for name, tensor in weights.items():
-            if name not in replaced:
-                graph.initializer.append(file.append(name, read_weight(tensor, source)))
-        behind: Stored = {}
-        for x, own in products.items():
-            behind |= widened[x].weights()
-            for node in own:
-                weight = _matrix(node.input[1], weights, source)
-                term = terms.get(node.output[0])
-                b = _matrix(term.b if term else node.input[1], weights, source)
-                below = widened[x].below(term, b)
-                parts = _stored(node.input[1], weight, below)
+            values = read_weight(tensor, source)
+            if name in places:
+                parts = _stored(name, values.astype(np.float32, copy=False), places[name])
                 graph.initializer.extend(file.append(*part) for part in parts.items())
-        graph.initializer.extend(file.append(*part) for part in behind.items())
+            else:
+                graph.initializer.append(file.append(name, values))
+        for width, matrix in averages_of.items():
+            graph.initializer.append(file.append(averages_name(width), matrix))
 
 
-def _products(
-    graph: GraphProto, weights: dict[str, TensorProto], absorbed: set[str]
-) -> dict[str, list[NodeProto]]:
-    """By what they take."""
-    products: dict[str, list[NodeProto]] = defaultdict(list)
-    for node in graph.node:
-        if node.op_type != "MatMul" or node.input[1] not in weights or node.output[0] in absorbed:
-            continue
-        if node.name.startswith(LM_HEAD):
-            continue
-        rows = weights[node.input[1]].dims[0]
-        if rows % BLOCK:
-            raise ExportError(
-                f"{node.name}: int4 needs inputs of a multiple of {BLOCK}, not {rows}"
-            )
-        products[node.input[0]].append(node)
-    return products
+def _is_in_layer(node: NodeProto, weights: Collection[str]) -> bool:
+    is_product = node.op_type == "MatMul" and node.input[1] in weights
+    return is_product and not node.name.startswith((LM_HEAD, LOW_RANK))
 
 
-def _widened(
-    x: str,
-    products: list[NodeProto],
-    terms: dict[str, Term],
-    weights: dict[str, TensorProto],
-    source: Path,
-) -> WidenedRows:
-    own = [terms[node.output[0]] for node in products if node.output[0] in terms]
-    matrices = [_matrix(term.a, weights, source) for term in own]
-    return WidenedRows(x, weights[products[0].input[1]].dims[0], own, matrices)
-
-
-def _matrix(name: str, weights: dict[str, TensorProto], source: Path) -> Weight:
-    return read_weight(weights[name], source).astype(np.float32, copy=False)
-
-
-def _product(node: NodeProto, rows: WidenedRows, columns: int, y: str) -> NodeProto:
-    shape = rows.columns, columns
+def _product(node: NodeProto, x: str, shape: tuple[int, int]) -> NodeProto:
     weight = node.input[1]
-    product = block_product(f"{node.name}/int4", rows.name, weight, y, shape, 4, BLOCK)
+    product = block_product(f"{node.name}/int4", x, weight, node.output[0], shape, 4, BLOCK)
     product.input.append(_zero_points(weight))
     return product
 
@@ -112,16 +94,15 @@ def _zero_points(weight: str) -> str:
     return f"{weight}_zero_points"
 
 
-def _stored(name: str, weight: Weight, below: Weight) -> Stored:
-    """What is stored of W: in each column its blocks, those of its offsets, and what is below."""
-    own = quantize_with_offsets(weight)
-    lower = [quantize_blocks(own.offsets.T * np.float32(BLOCK), 4, BLOCK)]
-    if len(below):
-        lower.append(quantize_blocks(below, 4, BLOCK))
-    scales = np.concatenate([blocks.scales for blocks in lower], axis=1)
-    middle = np.full_like(scales, 8, dtype=np.uint8)
+def _stored(name: str, weight: Weight, place: Place) -> Stored:
+    """In each column the blocks of W, and of what is below: in twins B, and W's offsets."""
+    own = quantize_with_offsets(weight[: place.width])
+    below = np.pad(weight, ((0, place.height - len(weight)), (0, 0)))
+    below[place.means :][: means_count(place.width)] = own.offsets.T * np.float32(BLOCK)
+    lower = quantize_blocks(below[place.width :], 4, BLOCK)
+    middle = np.full_like(lower.scales, 8, dtype=np.uint8)
     return {
-        name: np.concatenate([packed(own.values), *(blocks.values for blocks in lower)], axis=1),
-        scales_name(name): np.concatenate([own.scales, scales], axis=1),
+        name: np.concatenate([packed(own.values), lower.values], axis=1),
+        scales_name(name): np.concatenate([own.scales, lower.scales], axis=1),
         _zero_points(name): packed(np.concatenate([own.zero_points, middle], axis=1)),
     }

@@ -12,6 +12,17 @@ SELECTIONS = ("Flatten", "Gather")  # of positions: the channels stay
 
 
 @dataclass(frozen=True)
+class Taken:
+    """The rows of a weight that an activation meets: as many as it has channels, first or last."""
+
+    weight: str
+    last: bool = False
+
+    def rows(self, channels: int) -> slice:
+        return slice(-channels, None) if self.last else slice(channels)
+
+
+@dataclass(frozen=True)
 class Maker:
     """What scales an activation's channels: the last entries of each of these weights."""
 
@@ -32,11 +43,7 @@ class ChannelMakers:
             for name in filter(None, node.input):
                 self._takers.setdefault(name, []).append(node)
         # Of each activation that nothing but products with weights takes: those weights.
-        self.products = {
-            x: [node.input[1] for node in takers]
-            for x, takers in self._takers.items()
-            if all(self._is_product(node, x) for node in takers)
-        }
+        self.products = {x: taken for x in self._takers if (taken := self._taken(x))}
 
     def of(self, x: str) -> Maker | None:
         """None where a factor would have to pass what is not linear, or what others take too."""
@@ -59,6 +66,18 @@ class ChannelMakers:
         if not weights or not all(map(self._is_taken_once, weights)):
             return None
         return Maker(tuple(weights), heads, sharing)
+
+    def _taken(self, x: str) -> list[Taken]:
+        """None where something else takes it, too; a product may take it beside others."""
+        taken: list[Taken] = []
+        for node in self._takers.get(x, []):
+            if self._is_product(node, x):
+                taken.append(Taken(node.input[1]))
+            elif node.op_type == "Concat" and (whole := self._taken(node.output[0])):
+                taken += [Taken(part.weight, last=x == node.input[-1]) for part in whole]
+            else:
+                return []
+        return taken
 
     def _columns(self, y: str) -> list[str]:
         """The weights and biases whose last columns make `y`; none where it is no plain sum."""

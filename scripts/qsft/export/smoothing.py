@@ -8,7 +8,7 @@ two leave every float32 sum as it was. After SmoothQuant (Xiao et al. 2023, arXi
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from tempfile import NamedTemporaryFile
 
@@ -17,9 +17,11 @@ from numpy.typing import NDArray
 from onnx import GraphProto, ModelProto, TensorProto, helper, numpy_helper
 
 from qsft.export.channel_makers import ChannelMakers, Maker
-from qsft.export.contract import INPUT_IDS
+from qsft.export.contract import INPUT_IDS, MODEL_ROLES
 from qsft.export.external_weights import initializers_of, read_weight, weight_file
 from qsft.export.graph_runner import Chunk, GraphRunner
+from qsft.export.twin_deltas import TOKEN_MODEL
+from qsft.export.twin_graph import single_model
 
 Floats = NDArray[np.float32]
 
@@ -35,12 +37,16 @@ def smooth_activations(
     largest = _largest_channels(model, source, makers, prompts)
     factors: dict[str, Floats] = defaultdict(lambda: np.ones(1, np.float32))
     for x, maker in makers.items():
-        taking = found.products[x]
-        rows = [np.abs(read_weight(weights[name], source)).max(axis=1) for name in taking]
+        channels, rows = len(largest[x]), []
+        for taken in found.products[x]:
+            sizes = np.abs(read_weight(weights[taken.weight], source)).max(axis=1)
+            rows.append(sizes[taken.rows(channels)])
         own, whole = _factors(largest[x], np.max(rows, axis=0), maker)
-        for name in taking:
-            factors[name] = factors[name] * whole[:, None]
-            _undo_in_embedding(graph, name, whole)
+        for taken in found.products[x]:
+            every = np.ones((weights[taken.weight].dims[0], 1), np.float32)
+            every[taken.rows(channels)] = whole[:, None]
+            factors[taken.weight] = factors[taken.weight] * every
+            _undo_in_embedding(graph, taken.weight, whole)
         for name in maker.weights:
             before = np.ones(weights[name].dims[-1] - len(own), np.float32)
             factors[name] = factors[name] / np.concatenate([before, own])
@@ -63,14 +69,24 @@ def _factors(activations: Floats, weights: Floats, maker: Maker) -> tuple[Floats
     exponents = np.log2(x, where=known, out=np.zeros_like(x))
     exponents = (exponents - np.log2(w, where=known, out=np.zeros_like(w))) / 2
     middle = exponents[known].mean() if known.any() else 0
-    s = np.exp2(np.where(known, np.rint(exponents - middle), 0)).astype(np.float32)
+    rounded = np.rint(np.where(known, exponents - middle, 0)) + np.rint(middle)
+    s = np.exp2(rounded).astype(np.float32)
     return s.reshape(-1), np.repeat(s[:, None], maker.sharing, axis=1).reshape(-1)
 
 
 def _largest_channels(
-    model: ModelProto, source: Path, activations: Iterable[str], prompts: Sequence[Sequence[int]]
+    model: ModelProto, source: Path, activations: Collection[str], prompts: Sequence[Sequence[int]]
 ) -> Mapping[str, Floats]:
-    """max|x| of each channel, over all positions of the prompts."""
+    """max|x| of each channel, over all positions of the prompts; of a twin's models both."""
+    is_twin = any(tensor.name == TOKEN_MODEL for tensor in model.graph.initializer)
+    models = [single_model(model, role) for role in MODEL_ROLES] if is_twin else [model]
+    found = [_largest_of(one, source, activations, prompts) for one in models]
+    return {x: np.max([sizes[x] for sizes in found], axis=0) for x in activations}
+
+
+def _largest_of(
+    model: ModelProto, source: Path, activations: Collection[str], prompts: Sequence[Sequence[int]]
+) -> Mapping[str, Floats]:
     probe = ModelProto()
     probe.CopyFrom(model)
     for tensor in probe.graph.initializer:

@@ -1,23 +1,32 @@
-"""Two adapters into one base: at each product with a weight matrix, both models' low-rank terms.
+"""Two adapters into one base: low-rank terms as more channels of what products take.
 
-    y = x W + (x [A_behavior A_value] ⊙ mask) [B_behavior; B_value]
+    y = [x, (x [A_behavior A_value]) ⊙ mask] [W; B_behavior; B_value]
 
-The mask, a row of ones and zeros for each row of x, leaves each row its own model's half. Every
-weight is stored once; which model a row belongs to is `TOKEN_MODEL`'s to say (`twin_graph`).
+Once for all products with x, whose terms lie side by side (`stacked_adapters`). The mask, a row of
+ones and zeros for each row of x, leaves each row its own model's half. Every weight is stored once;
+which model a row belongs to is `TOKEN_MODEL`'s to say (`twin_graph`).
 """
 
 import re
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
-from numpy.typing import NDArray
-from onnx import ModelProto, NodeProto, TensorProto, helper, numpy_helper
+from onnx import GraphProto, ModelProto, NodeProto, TensorProto, helper, numpy_helper
 
+from qsft.export.block_means import widened_name
 from qsft.export.builder import BuiltDecoder
 from qsft.export.contract import MODEL_ROLES, ModelRole, Precision, cache_type
-from qsft.export.external_weights import WeightFile
+from qsft.export.external_weights import initializers_of, read_weight, weight_file
 from qsft.export.options import ExportError
+from qsft.export.stacked_adapters import (
+    Product,
+    Ranks,
+    StackedAdapters,
+    site_name,
+    stack_adapters,
+)
 from qsft.export.twin_adapters import Adapter, Site, Weight
 
 # How the builder names the outputs of products, and which projections it merges into one.
@@ -25,64 +34,34 @@ PRODUCT = re.compile(r"^/model/layers\.(\d+)/(?:attn|mlp)/(\w+)/MatMul/output_0$
 MERGED = {"qkv_proj": ("q_proj", "k_proj", "v_proj"), "gate_up_proj": ("gate_proj", "up_proj")}
 # int64, of each token or of all: 0 where it is the behavior model's, 1 where it is the value's.
 TOKEN_MODEL = "/adapters/model"
-
-
-@dataclass(frozen=True)
-class Ranks:
-    """How many of a product's columns [A_behavior A_value] are whose."""
-
-    behavior: int
-    value: int
-
-    @property
-    def mask(self) -> str:
-        return f"/adapters/mask.{self.behavior}.{self.value}"
-
-    @property
-    def masks(self) -> NDArray[np.float64]:
-        """The behavior model's and the value model's, (2, ranks)."""
-        return np.repeat(np.eye(2), [self.behavior, self.value], axis=1)
-
-
-@dataclass(frozen=True)
-class Stacked:
-    """Both models' terms of one product, merged projections side by side."""
-
-    a: Weight  # (in, ranks)
-    b: Weight  # (ranks, out)
-    ranks: Ranks
+LOW_RANK = "/adapters/A"  # how the names of the products with A, and of A, begin
 
 
 def add_deltas(
     built: BuiltDecoder, adapters: Mapping[ModelRole, Adapter], precision: Precision
 ) -> BuiltDecoder:
-    """The base with both adapters, whose weights are appended to the base's file.
+    """The base with both adapters; its weight file is rewritten.
 
     Every token is the behavior model's until `TOKEN_MODEL` is replaced.
     """
     model = ModelProto()
     model.CopyFrom(built.model)
-    writer = _Writer(model, precision)
-    unused = {site for adapter in adapters.values() for site in adapter}
-    all_ranks: set[Ranks] = set()
-    nodes: list[NodeProto] = []
-    for node in built.model.graph.node:
-        match = PRODUCT.match(node.output[0])
-        sites = _sites(int(match[1]), match[2]) if match else []
-        if unused.isdisjoint(sites):
-            nodes.append(node)
-            continue
-        unused.difference_update(sites)
-        stacked = _stack(sites, adapters)
-        all_ranks.add(stacked.ranks)
-        nodes += writer.add(node, stacked)
-    if unused:
-        site = min(unused, key=lambda site: (site.layer, site.projection))
-        raise ExportError(f"{_name(site)} has an adapter, but the base's graph does not have it")
-    del model.graph.node[:]
-    model.graph.node.extend(writer.masks(all_ranks))
-    model.graph.node.extend(nodes)
-    writer.append_to(built)
+    graph = model.graph
+    products = _adapted_products(graph, adapters)
+    stacked = {
+        x: stack_adapters(same, adapters, precision == "int4") for x, same in products.items()
+    }
+    _store_adapters(graph, built, products, stacked, np.dtype(cache_type(precision)))
+    adapted = {product.weight for same in products.values() for product in same}
+    nodes: dict[str, NodeProto] = {}  # by their first outputs: some are wanted more than once
+    for node in graph.node:
+        if adapted.intersection(node.input):
+            x = node.input[0]
+            nodes |= {new.output[0]: new for new in _widen(x, stacked[x].ranks)}
+            node.input[0] = widened_name(x)
+        nodes[node.output[0]] = node
+    del graph.node[:]
+    graph.node.extend(nodes.values())
     return replace(built, model=model)
 
 
@@ -91,88 +70,78 @@ def token_model(role: ModelRole) -> TensorProto:
     return helper.make_tensor(TOKEN_MODEL, TensorProto.INT64, [], [MODEL_ROLES.index(role)])
 
 
-def _sites(layer: int, product: str) -> list[Site]:
-    return [Site(layer, projection) for projection in MERGED.get(product, (product,))]
+def low_rank_name(x: str) -> str:
+    return f"{LOW_RANK}{x}"
 
 
-def _name(site: Site) -> str:
-    return f"{site.projection} of layer {site.layer}"
+def _adapted_products(
+    graph: GraphProto, adapters: Mapping[ModelRole, Adapter]
+) -> dict[str, list[Product]]:
+    """By what they take: all with it, if an adapter changes one of them."""
+    unused = {site for adapter in adapters.values() for site in adapter}
+    weights = initializers_of(graph)
+    products: dict[str, list[Product]] = defaultdict(list)
+    for node in graph.node:
+        if match := PRODUCT.match(node.output[0]):
+            projections = MERGED.get(match[2], (match[2],))
+            sites = tuple(Site(int(match[1]), projection) for projection in projections)
+            x, weight = node.input
+            products[x].append(Product(weight, sites, *weights[weight].dims))
+    adapted: dict[str, list[Product]] = {}
+    for x, same in products.items():
+        changed = {site for product in same for site in product.sites}
+        if unused & changed:
+            adapted[x] = same
+            unused -= changed
+    if unused:
+        site = min(unused, key=lambda site: (site.layer, site.projection))
+        raise ExportError(
+            f"{site_name(site)} has an adapter, but the base's graph does not have it"
+        )
+    return adapted
 
 
-def _stack(sites: Sequence[Site], adapters: Mapping[ModelRole, Adapter]) -> Stacked:
-    """A side by side, B as blocks: each projection's rows reach its own columns of y only."""
-    widths = [_width(site, adapters) for site in sites]
-    starts = np.cumsum([0, *widths])
-    ranks: dict[ModelRole, int] = {}
-    a: list[Weight] = []
-    b: list[Weight] = []
-    for role in MODEL_ROLES:
-        deltas = [(i, adapters[role][s]) for i, s in enumerate(sites) if s in adapters[role]]
-        ranks[role] = sum(delta.a.shape[1] for _, delta in deltas)
-        for i, delta in deltas:
-            a.append(delta.a)
-            rows = np.zeros((delta.b.shape[0], starts[-1]), dtype=np.float32)
-            rows[:, starts[i] : starts[i + 1]] = delta.b
-            b.append(rows)
-    return Stacked(np.hstack(a), np.vstack(b), Ranks(ranks["behavior"], ranks["value"]))
+def _widen(x: str, ranks: Ranks) -> list[NodeProto]:
+    rows, own, mask = f"{x}/rows", f"{x}/own", _mask_name(ranks)
+    name = low_rank_name(x)
+    return [
+        helper.make_node("Gather", [f"{mask}/table", TOKEN_MODEL], [mask], f"{mask}/Gather"),
+        helper.make_node("MatMul", [x, name], [rows], name),
+        helper.make_node("Mul", [rows, mask], [own], f"{x}/Mask"),
+        helper.make_node("Concat", [x, own], [widened_name(x)], f"{x}/Widen", axis=-1),
+    ]
 
 
-def _width(site: Site, adapters: Mapping[ModelRole, Adapter]) -> int:
-    for adapter in adapters.values():
-        if site in adapter:
-            return len(adapter[site].b[0])
-    raise ExportError(
-        f"{_name(site)} has no adapter, but what the graph merges it with does:"
-        " adapters must change all of q_proj, k_proj and v_proj or none"
-    )
+def _mask_name(ranks: Ranks) -> str:
+    return f"/adapters/mask.{ranks.behavior}.{ranks.value}.{ranks.shared}"
 
 
-class _Writer:
-    """Adds nodes and initializers to a model whose external data grows at its end."""
-
-    def __init__(self, model: ModelProto, precision: Precision) -> None:
-        self._graph = model.graph
-        self._dtype = np.dtype(cache_type(precision))
-        self._pending: list[tuple[str, NDArray[np.generic]]] = []
-
-    def add(self, product: NodeProto, stacked: Stacked) -> list[NodeProto]:
-        """The product and what is added to it, under the product's old name."""
-        x, y = product.input[0], product.output[0]
-        name = y.removesuffix("/MatMul/output_0")
-        base = NodeProto()
-        base.CopyFrom(product)
-        base.output[0] = f"{name}/base"
-        rows, own, delta = f"{name}/adapters/rows", f"{name}/adapters/own", f"{name}/adapters/delta"
-        return [
-            base,
-            self._matmul(x, stacked.a, f"{name}/adapters/A", rows),
-            helper.make_node("Mul", [rows, stacked.ranks.mask], [own], f"{name}/adapters/Mask"),
-            self._matmul(own, stacked.b, f"{name}/adapters/B", delta),
-            helper.make_node("Add", [base.output[0], delta], [y], f"{name}/adapters/Add"),
-        ]
-
-    def masks(self, all_ranks: Collection[Ranks]) -> list[NodeProto]:
-        """Each token's masks, of the tables that they are rows of."""
-        nodes: list[NodeProto] = []
-        for ranks in sorted(all_ranks, key=lambda ranks: ranks.mask):
-            table = f"{ranks.mask}/table"
-            values = ranks.masks.astype(self._dtype)
-            self._graph.initializer.append(numpy_helper.from_array(values, table))
-            name = f"{ranks.mask}/Gather"
-            nodes.append(helper.make_node("Gather", [table, TOKEN_MODEL], [ranks.mask], name))
-        self._graph.initializer.append(token_model("behavior"))
-        return nodes
-
-    def _matmul(self, x: str, weight: Weight, name: str, y: str) -> NodeProto:
-        stored = self._store(name, weight.astype(self._dtype))
-        return helper.make_node("MatMul", [x, stored], [y], f"{name}/MatMul")
-
-    def _store(self, name: str, values: NDArray[np.generic]) -> str:
-        self._pending.append((name, values))
-        return name
-
-    def append_to(self, built: BuiltDecoder) -> None:
-        """Write the weights behind the base's, and name their places."""
-        with built.weights.open("ab") as stream:
-            file = WeightFile(stream, built.weights.name)
-            self._graph.initializer.extend(file.append(*weight) for weight in self._pending)
+def _store_adapters(
+    graph: GraphProto,
+    built: BuiltDecoder,
+    products: Mapping[str, Sequence[Product]],
+    stacked: Mapping[str, StackedAdapters],
+    dtype: np.dtype[np.generic],
+) -> None:
+    """B below the base's weights, A behind them; the masks' tables go into the graph itself."""
+    below: dict[str, Weight] = {}
+    for x, same in products.items():
+        ends = np.cumsum([product.columns for product in same])
+        parts = np.split(stacked[x].b, ends[:-1], axis=1)
+        below |= {product.weight: b for product, b in zip(same, parts, strict=True)}
+    rewritten = built.weights.with_name("twin.data")
+    with weight_file(rewritten) as file:
+        for name, tensor in initializers_of(graph).items():
+            if tensor.data_location == TensorProto.EXTERNAL:
+                values = read_weight(tensor, built.weights)
+                if name in below:
+                    values = np.concatenate([values, below[name].astype(values.dtype)])
+                tensor.CopyFrom(file.append(name, values))
+        for x, terms in stacked.items():
+            graph.initializer.append(file.append(low_rank_name(x), terms.a.astype(dtype)))
+    rewritten.replace(built.weights)
+    tables = {_mask_name(terms.ranks): terms.ranks.masks for terms in stacked.values()}
+    for mask, values in tables.items():
+        table = numpy_helper.from_array(values.astype(dtype), f"{mask}/table")
+        graph.initializer.append(table)
+    graph.initializer.append(token_model("behavior"))

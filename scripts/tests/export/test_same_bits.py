@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from small_models import MakeCheckpoint, llama
+from twin_checkpoints import make_twin_checkpoint
 
 from qsft.export.contract import STEP_FILE, Precision
 from qsft.export.graph_runner import Array, Chunk, GraphRunner, policy_inputs
@@ -51,6 +52,19 @@ def test_chunks_batches_and_threads_leave_every_bit(
     folder = export_policy(make_checkpoint(llama()), tmp_path / "out", options).folder
     expected = answer(folder, threads=1, chunk=PROMPT, rows=1)
     for threads, chunk, rows in [(1, 2, 1), (1, 8, ROWS), (2, 16, 2), (2, PROMPT, ROWS)]:
+        for actual, alone in zip(answer(folder, threads, chunk, rows), expected, strict=True):
+            assert np.array_equal(actual, alone), (threads, chunk, rows)
+
+
+@pytest.mark.parametrize("precision", ["int8", "int4"])
+def test_chunks_batches_and_threads_leave_every_bit_of_a_quantized_twin(
+    precision: Precision, tmp_path: Path
+) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    options = replace(tiny_options(), precision=precision, twin=True)
+    folder = export_policy(checkpoint, tmp_path / "out", options).folder
+    expected = answer(folder, threads=1, chunk=PROMPT, rows=1)
+    for threads, chunk, rows in [(1, 8, ROWS), (2, 16, 2)]:
         for actual, alone in zip(answer(folder, threads, chunk, rows), expected, strict=True):
             assert np.array_equal(actual, alone), (threads, chunk, rows)
 

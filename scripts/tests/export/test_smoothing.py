@@ -8,12 +8,18 @@ import pytest
 from onnx import ModelProto
 from small_models import SHAPE, MakeCheckpoint, llama
 from transformers import PreTrainedConfig, Qwen2Config, Qwen3Config
+from twin_checkpoints import make_twin_checkpoint
 
+from qsft.adapters import BASE_FOLDER
 from qsft.export.builder import build_decoder
 from qsft.export.channel_makers import ChannelMakers
+from qsft.export.contract import MODEL_ROLES
 from qsft.export.decoder_graph import adapt_decoder
 from qsft.export.graph_runner import Array, Chunk, GraphRunner
 from qsft.export.smoothing import smooth_activations
+from qsft.export.twin_adapters import read_adapters
+from qsft.export.twin_deltas import add_deltas
+from qsft.export.twin_graph import single_model
 
 MODELS: dict[str, PreTrainedConfig] = {
     "llama tied": llama(tie_word_embeddings=True),
@@ -46,6 +52,22 @@ def test_no_float32_result_changes(
     smooth_activations(model, built.weights, tmp_path / "smoothed.data", [PROMPT])
     assert before != {t.name: t.SerializeToString() for t in model.graph.initializer}
     np.testing.assert_array_equal(logits(model, tmp_path / "after.onnx"), expected)
+
+
+def test_no_float32_result_of_a_twin_changes(tmp_path: Path) -> None:
+    checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
+    base = build_decoder(checkpoint, BASE_FOLDER, "fp32", tmp_path)
+    built = add_deltas(base, read_adapters(checkpoint), "fp32")
+    model = adapt_decoder(built, built.weights.name)
+    expected = [logits(single_model(model, role), tmp_path / "before.onnx") for role in MODEL_ROLES]
+    makers = ChannelMakers(model.graph)
+    known = [x for x in makers.products if makers.of(x)]
+    # What adapters make of each activation has channels of its own.
+    assert len(known) == 2 * 4 * SHAPE["num_hidden_layers"] + 1
+    smooth_activations(model, built.weights, tmp_path / "smoothed.data", [PROMPT])
+    for role, logits_before in zip(MODEL_ROLES, expected, strict=True):
+        after = logits(single_model(model, role), tmp_path / "after.onnx")
+        np.testing.assert_array_equal(after, logits_before)
 
 
 def test_a_value_that_others_take_too_keeps_its_size() -> None:

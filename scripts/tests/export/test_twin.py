@@ -19,6 +19,7 @@ from qsft.export.options import ExportError
 from qsft.export.paged_runner import open_runner
 from qsft.export.pipeline import export_policy
 from qsft.export.tiny import tiny_options
+from qsft.export.twin_deltas import LOW_RANK
 from qsft.policy.extraction import PolicyParameters, step_weights
 
 FAMILIES: dict[str, PreTrainedConfig] = {
@@ -79,7 +80,7 @@ def test_twins_for_cuda_give_what_pytorch_gives(
     assert report.verification.logits_difference < largest
     assert report.verification.schedule_difference < largest
     graph = onnx.load(report.folder / "step.onnx", load_external_data=False).graph
-    adapters = {t.data_type for t in graph.initializer if t.name.startswith("/model/layers.0/attn")}
+    adapters = {t.data_type for t in graph.initializer if t.name.startswith(LOW_RANK)}
     [past] = [value for value in graph.input if value.name == "value.past.1.key"]
     assert adapters == {past.type.tensor_type.elem_type} == {ELEMENTS[precision]}
 
@@ -94,17 +95,23 @@ def test_no_node_computes_with_sizes_and_no_branch_takes_one(tmp_path: Path) -> 
     assert takers == {"Slice", "ConstantOfShape"}
 
 
-def test_a_four_bit_twin_adds_a_product_for_each_activation_and_none_for_each_b(
-    tmp_path: Path,
+@pytest.mark.parametrize(
+    ("precision", "operator"),
+    [("fp32", "MatMul"), ("int8", "MatMulIntegerToFloat"), ("int4", "MatMulNBits")],
+)
+def test_a_twin_adds_a_product_for_each_activation_and_none_for_each_b(
+    precision: Precision, operator: str, tmp_path: Path
 ) -> None:
     checkpoint = make_twin_checkpoint(tmp_path / "checkpoint", llama())
-    options = replace(TWIN, precision="int4")
+    options = replace(TWIN, precision=precision)
     folder = export_policy(checkpoint, tmp_path / "twin", options).folder
     graph = onnx.load(folder / "behavior.onnx", load_external_data=False).graph
-    operators = Counter(node.op_type for node in graph.node)
+    operators = Counter(node.op_type for node in graph.node if node.op_type.startswith("MatMul"))
     layers, products, activations = 2, 5, 4  # gate and up take the same
-    assert operators["MatMulNBits"] == layers * (products + activations)
-    assert operators["MatMul"] == layers * activations  # the means
+    low_rank = "MatMul" if precision == "fp32" else "MatMulNBits"
+    head = "MatMul" if precision == "fp32" else "MatMulIntegerToFloat"
+    expected = Counter([operator] * layers * products + [low_rank] * layers * activations + [head])
+    assert operators == expected  # in int4 the means come with what the adapters make
 
 
 def test_a_four_bit_twin_may_adapt_one_of_two_products_with_one_input(tmp_path: Path) -> None:
@@ -124,8 +131,8 @@ def test_a_step_reads_the_bases_weights_once(tmp_path: Path) -> None:
     # Whose tokens and which are scored; what the first adapter meets; the value model's attention
     # and the combination.
     assert operators["If"] == 2 + 3 + 2 + 1
-    products = 5 * 2  # of a layer's, with both adapters' two beside each
-    assert operators["MatMul"] == products * 3 + 1
+    products, activations = 5 * 2, 4 * 2  # gate and up take the same
+    assert operators["MatMul"] == products + activations + 1
     assert [file.name for file in folder.glob("*.data")] == ["twin.onnx.data"]
     assert "use_value" in {value.name for value in graph.input}
     alone = onnx.load(folder / "value.onnx", load_external_data=False).graph

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from qsft.export.block_means import averages, filled
 from qsft.export.weight_blocks import (
     BLOCK,
     Bits,
@@ -73,3 +74,13 @@ def test_a_block_of_one_value_is_exact(constant: float) -> None:
 
 def test_an_odd_number_of_values_leaves_half_a_byte_empty() -> None:
     assert packed(np.array([[1, 2, 3]], dtype=np.uint8)).tolist() == [[0x21, 0x03]]
+
+
+@pytest.mark.parametrize(("width", "columns"), [(576, 33), (1536, 48), (64, 33), (96, 3)])
+def test_a_block_of_zeros_makes_fours_of_what_would_leave_three(width: int, columns: int) -> None:
+    matrix = filled(averages(width))
+    x = np.arange(width, dtype=np.float32)
+    means = x.reshape(-1, BLOCK).mean(-1)
+    assert matrix.shape == (width, columns)
+    np.testing.assert_allclose((x @ matrix)[: len(means)], means, rtol=1e-6)
+    assert not matrix[:, len(means) :].any()

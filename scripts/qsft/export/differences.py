@@ -25,13 +25,14 @@ class Limits:
 # Logits of SmolLM2 with trained adapters differ within PyTorch, too, at some of 271 positions: its
 # float32 by 8e-4 from float64, its bfloat16 by 4.7 from float32, with a mean KL of 0.03. Of its
 # float16 the policy's mean KL is 0.002, nearly all of it one position's. In int8 it is 0.12 to 0.17
-# on the random tokens that verify, three times what it is on text.
+# on the random tokens that verify, three times what it is on text; and between schedules, where its
+# rounding magnifies attention's last bits, it differs by 0.28 at a position, int4 by 0.13.
 LIMITS: dict[Precision, Limits] = {
     "fp32": Limits(mean_kl=1e-6, logits=5e-3, schedule=1e-3),
     "fp16": Limits(mean_kl=5e-3, logits=np.inf, schedule=0.1),
     "bf16": Limits(mean_kl=0.05, logits=np.inf, schedule=0.8),
-    "int8": Limits(mean_kl=0.5, logits=np.inf, schedule=0.1),
-    "int4": Limits(mean_kl=0.5, logits=np.inf, schedule=0.1),
+    "int8": Limits(mean_kl=0.5, logits=np.inf, schedule=0.8),
+    "int4": Limits(mean_kl=0.5, logits=np.inf, schedule=0.8),
 }
 
 

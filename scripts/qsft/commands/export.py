@@ -20,7 +20,7 @@ _CHOSEN: dict[Precision, str] = {
     "fp16": "everything but the combination in float16, cache included: for `--device cuda`",
     "bf16": "everything but the combination in bfloat16, cache included: for `--device cuda`",
     "int8": "weights and activations of every product in 8 bits, a scale for each column and each"
-    " row, the head's activations in 16; the embedding in 8; attention, norms and cache in float32",
+    " row; the embedding in 8; attention, norms and cache in float32",
     "int4": "the layers' weights in 4 bits, a scale and an offset for each 32; head and embedding"
     " in 7; activations of products in 8 bits, the head's in 16; attention, norms and cache in"
     " float32",

@@ -56,14 +56,15 @@ def quantize_layers(model: ModelProto, source: Path, target: Path) -> None:
             continue
         x, weight = node.input
         height, columns = weights[weight].dims
-        width = weights[low_rank_name(twins[x])].dims[0] if x in twins else height
-        means_at = height - means_count(width) if x in twins else height
-        if x not in twins:
-            matrix = averages_of.setdefault(width, filled(averages(width)))
-            height += matrix.shape[1]
-            nodes |= {new.output[0]: new for new in widen_with_means(x, width)}
-        places[weight] = Place(width, means_at, height)
-        nodes[node.output[0]] = _product(node, widened_name(twins.get(x, x)), (height, columns))
+        if x in twins:
+            width = weights[low_rank_name(twins[x])].dims[0]
+            places[weight] = Place(width, height - means_count(width), height)
+        else:
+            matrix = averages_of.setdefault(height, filled(averages(height)))
+            places[weight] = Place(height, height, height + matrix.shape[1])
+            nodes |= {new.output[0]: new for new in widen_with_means(x, height)}
+            x = widened_name(x)
+        nodes[node.output[0]] = _product(node, x, (places[weight].height, columns))
     del graph.node[:], graph.initializer[:]
     graph.node.extend(nodes.values())
     with weight_file(target) as file:

@@ -63,6 +63,12 @@ def present_name(layer: int, part: str) -> str:
     return f"present.{layer}.{part}"
 
 
+def step_cache_name(role: ModelRole, name: str, first_layer: int = 0) -> str:
+    """A cache's name in the step graph, where a model's layers count from `first_layer` on."""
+    kind, layer, part = name.split(".")
+    return f"{role}.{kind}.{int(layer) - first_layer}.{part}"
+
+
 def graph_file(role: ModelRole) -> str:
     return f"{role}.onnx"
 

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from onnx import AttributeProto, GraphProto, ModelProto, NodeProto, TensorProto, helper
 from onnx.numpy_helper import from_array
 
-from qsft.export.contract import MODEL_ROLES, STEP_FILE, ModelRole, graph_file
+from qsft.export.contract import MODEL_ROLES, STEP_FILE, ModelRole, graph_file, step_cache_name
 from qsft.export.graph_runner import Chunk, GraphRunner
 from qsft.export.options import ExportError
 
@@ -44,12 +44,8 @@ def _in_step(step: ModelProto, role: ModelRole, scales: Scales) -> Scales:
     prefix = f"{role}.present."
     kept = {value.name for value in step.graph.output if value.name.startswith(prefix)}
     first = (len(scales) - len(kept)) // 2  # a layer has keys and values
-    layers = ((name.split("."), scale) for name, scale in scales.items())
-    return {
-        f"{prefix}{int(layer) - first}.{part}": scale
-        for (_, layer, part), scale in layers
-        if int(layer) >= first
-    }
+    renamed = {step_cache_name(role, name, first): scale for name, scale in scales.items()}
+    return {name: scale for name, scale in renamed.items() if name in kept}
 
 
 def calibrate(path: Path, model: ModelProto, prompts: Sequence[Sequence[int]]) -> Scales:

@@ -51,15 +51,16 @@ def build_twin(checkpoint: Path, folder: Path, options: ExportOptions) -> TwinGr
     shape = base.shape
     check_compatible(dict.fromkeys(MODEL_ROLES, shape), options)
     vocab_size, reserved = shape.vocab_size, options.reserved_token_ids
+    flow = trace(decoder.graph)
     step = compose_twin_step(
         decoder,
+        flow,
         combine_graph(vocab_size, reserved, options.support_threshold),
         combine_behavior_graph(vocab_size, reserved),
     )
     alone = {graph_file(role): single_model(decoder, role) for role in MODEL_ROLES}
-    own_layers = shape.layers - trace(decoder.graph).first_layer
     shapes: dict[ModelRole, DecoderShape] = {
         "behavior": shape,
-        "value": replace(shape, layers=own_layers),
+        "value": replace(shape, layers=shape.layers - flow.first_layer),
     }
     return TwinGraphs({STEP_FILE: step, **alone}, shapes)

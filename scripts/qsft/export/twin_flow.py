@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from onnx import GraphProto, NodeProto, helper
 
-from qsft.export.contract import INPUT_IDS, SCORE_INDEX, ModelRole
+from qsft.export.contract import INPUT_IDS, SCORE_INDEX, ModelRole, step_cache_name
 from qsft.export.twin_deltas import TOKEN_MODEL
 
 # Of these, another input than the first has the output's type.
@@ -30,9 +30,7 @@ class Flow:
 
     def cache_of(self, role: ModelRole, name: str) -> str:
         """The name in the step graph; the value model's layers count from its first."""
-        kind, layer, part = name.split(".")
-        first = self.first_layer if role == "value" else 0
-        return f"{role}.{kind}.{int(layer) - first}.{part}"
+        return step_cache_name(role, name, self.first_layer if role == "value" else 0)
 
 
 def trace(graph: GraphProto) -> Flow:

@@ -27,7 +27,7 @@ from qsft.export.contract import (
 )
 from qsft.export.step_graph import choose_by_value
 from qsft.export.twin_deltas import TOKEN_MODEL, token_model
-from qsft.export.twin_flow import Flow, element_type, is_attention, is_cache, trace
+from qsft.export.twin_flow import Flow, element_type, is_attention, is_cache
 
 ROWS, SCORED = "/twin/rows", "/twin/scored"  # [B], [N]: of either model
 START, END = "/twin/start", "/twin/end"  # [0], and [the largest int64]
@@ -43,12 +43,11 @@ def single_model(decoder: ModelProto, role: ModelRole) -> ModelProto:
 
 
 def compose_twin_step(
-    decoder: ModelProto, combination: GraphProto, behavior_alone: GraphProto
+    decoder: ModelProto, flow: Flow, combination: GraphProto, behavior_alone: GraphProto
 ) -> ModelProto:
-    """Both models in one pass over the base, and their combination."""
+    """Both models in one pass over the base, and their combination; `flow` is the decoder's."""
     graph = decoder.graph
     behavior_logits, value_logits = (f"{role}_{LOGITS}" for role in MODEL_ROLES)
-    flow = trace(graph)
     caches = _caches(graph, flow)
     step = helper.make_graph(
         name="step",
